@@ -1,0 +1,83 @@
+"""The two streams: results on stdout, everything else on stderr. Nothing outside `cli` prints."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+from edge_effnet.progress import Silent
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from rich.progress import Progress, TaskID
+
+__all__ = ["TerminalReporter", "print_json", "print_lines", "print_table"]
+
+_MARKS = {"info": "·", "warning": "!", "skipped": "-"}
+
+
+def print_json(record: Any) -> None:
+    """Print one JSON document on stdout."""
+    sys.stdout.write(json.dumps(record, indent=2) + "\n")
+
+
+def print_lines(*lines: str) -> None:
+    """Print plain result lines on stdout."""
+    sys.stdout.writelines(line + "\n" for line in lines)
+
+
+def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], *, left: int = 1) -> None:
+    """Print a table on stdout; the first ``left`` columns are aligned left, the others right."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=title or None, title_justify="left")
+    for index, column in enumerate(columns):
+        table.add_column(column, justify="left" if index < left else "right", no_wrap=True)
+    for row in rows:
+        table.add_row(*row)
+    console = Console(markup=False)
+    console.width = max(console.width, console.measure(table).minimum)
+    console.print(table)
+
+
+class TerminalReporter(Silent):
+    """Draws stages with a bar when stderr is a terminal, and prints warnings always."""
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        super().__init__()
+        self._draw = sys.stderr.isatty() and not quiet
+        self._bar: Progress | None = None
+        self._task: TaskID | None = None
+
+    @contextlib.contextmanager
+    def stage(self, name: str, total: int | None = None) -> Iterator[None]:
+        """Draw and time a stage; a stage inside a stage is timed and not drawn."""
+        with super().stage(name, total):
+            if not self._draw or self._bar is not None:
+                yield
+                return
+            from rich.console import Console
+            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+            columns = (TextColumn("{task.description:<12}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+            with Progress(*columns, console=Console(stderr=True)) as self._bar:
+                self._task = self._bar.add_task(name, total=total)
+                try:
+                    yield
+                finally:
+                    self._bar, self._task = None, None
+
+    def advance(self, steps: int = 1) -> None:
+        """Move the bar of the open stage."""
+        if self._bar is not None and self._task is not None:
+            self._bar.advance(self._task, steps)
+
+    def note(self, kind: str, message: str) -> None:
+        """Print a note on stderr; plain information only to a terminal."""
+        super().note(kind, message)
+        if kind != "info" or self._draw:
+            sys.stderr.write(f"{_MARKS.get(kind, '·')} {message}\n")

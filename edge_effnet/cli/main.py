@@ -1,0 +1,111 @@
+"""The command `edge-effnet`: one line per verb here, one file per verb beside it."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from edge_effnet import __version__
+from edge_effnet.errors import EdgeEffnetError
+
+__all__ = ["app", "main"]
+
+VERBS: dict[str, str] = {
+    "list": "edge_effnet.cli.list:list_variants",
+    "info": "edge_effnet.cli.info:info",
+    "convert": "edge_effnet.cli.convert:convert",
+    "inspect": "edge_effnet.cli.inspect:inspect",
+    "verify": "edge_effnet.cli.verify:verify",
+    "eval": "edge_effnet.cli.eval:evaluate",
+    "quickstart": "edge_effnet.cli.quickstart:quickstart",
+}
+"""Verb -> "module:function", in the order of the pipeline."""
+
+
+class _LazyVerbs(TyperGroup):
+    """Imports the file of a verb only when that verb (or the overview) is asked for."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(VERBS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name not in VERBS:
+            return None
+        module_name, function_name = VERBS[cmd_name].split(":")
+        function = getattr(importlib.import_module(module_name), function_name)
+        single = typer.Typer(add_completion=False)
+        single.command(cmd_name)(function)
+        return typer.main.get_command(single)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        if args and not args[0].startswith("-") and args[0] not in VERBS:
+            from edge_effnet.errors import UnknownNameError
+
+            raise UnknownNameError("command", args[0], VERBS)
+        return super().resolve_command(ctx, args)
+
+
+app = typer.Typer(cls=_LazyVerbs, add_completion=False, no_args_is_help=True, rich_markup_mode=None)
+
+
+def _print_version(value: bool) -> None:
+    if value:
+        typer.echo(f"edge-effnet {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    debug: bool = typer.Option(False, "--debug", help="Show the traceback of an error."),
+    version: bool = typer.Option(False, "--version", callback=_print_version, is_eager=True, help="Print the version."),
+) -> None:
+    """From an EfficientNet name to a measured, verified, full-integer model on the edge device."""
+    del version
+    if debug:
+        os.environ["EDGE_EFFNET_DEBUG"] = "1"
+
+
+def _explain(error: EdgeEffnetError) -> None:
+    first, *rest = str(error).splitlines()
+    sys.stderr.write(f"error: {first}\n")
+    sys.stderr.writelines(f"  {line}\n" for line in rest)
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """Run one command line and return its exit code; the codes are drawn in `edge_effnet.errors`."""
+    debug = "--debug" in (sys.argv if arguments is None else arguments)
+    try:
+        outcome = app(args=arguments, prog_name="edge-effnet", standalone_mode=False)
+    except EdgeEffnetError as error:
+        if debug:
+            raise
+        _explain(error)
+        return error.exit_code
+    except (KeyboardInterrupt, typer.Abort):
+        sys.stderr.write("interrupted: nothing was written under its final name\n")
+        return 130
+    except MemoryError:
+        sys.stderr.write("error: out of memory\n  fix: lower --calibration-samples or --resolution\n")
+        return 3
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 0
+    except Exception as error:
+        if hasattr(error, "show") and hasattr(error, "exit_code"):  # a usage error of the command-line library
+            error.show()
+            return int(error.exit_code)
+        if debug:
+            raise
+        sys.stderr.write(f"error: unexpected {type(error).__name__}: {error}\n  fix: run again with --debug and report it\n")
+        return 1
+    return outcome if isinstance(outcome, int) else 0
+
+
+def main() -> None:
+    """Entry point of the command `edge-effnet`."""
+    sys.exit(run())

@@ -1,0 +1,119 @@
+"""One tree of errors; each branch has its exit code, and every error says what, got, allowed and fix.
+
+::
+
+    EdgeEffnetError                 1  unexpected
+    ├── UsageError                  2  the command line or an argument is wrong
+    │   ├── UnknownNameError           a name that is not in a table (with "did you mean")
+    │   └── OutputExistsError          the output is there and --force was not given
+    ├── EnvironmentFault            3  a library, tool, network, device or disk is missing
+    ├── DataError                   4  an input file or a set of images is unusable
+    ├── ConversionError             5  training, conversion or compilation failed
+    └── GateError                   6  a gate failed: integer audit, accuracy or latency budget
+
+Ctrl-C is 130. `edge_effnet.cli.main` is the one place that turns an error into text and an exit code.
+"""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = [
+    "ConversionError",
+    "DataError",
+    "EdgeEffnetError",
+    "EnvironmentFault",
+    "GateError",
+    "OutputExistsError",
+    "UnknownNameError",
+    "UsageError",
+]
+
+
+class EdgeEffnetError(Exception):
+    """Base of every error that this package raises on purpose.
+
+    Args:
+        message: What is wrong, one sentence.
+        got: The value that was given, if there is one.
+        allowed: What would have been accepted.
+        hint: What to do about it.
+    """
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(
+        self, message: str, *, got: object = None, allowed: object = None, hint: str | None = None
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.got = got
+        self.allowed = allowed
+        self.hint = hint
+
+    def __str__(self) -> str:
+        parts = [self.message]
+        if self.got is not None:
+            parts.append(f"got: {self.got}")
+        if self.allowed is not None:
+            parts.append(f"allowed: {self.allowed}")
+        if self.hint is not None:
+            parts.append(f"fix: {self.hint}")
+        return "\n".join(parts)
+
+
+class UsageError(EdgeEffnetError):
+    """The command line or an argument is wrong."""
+
+    exit_code = 2
+
+
+class UnknownNameError(UsageError):
+    """A name that is not in a table.
+
+    Args:
+        kind: What the name should have named, for example ``"model"``.
+        got: The name that was given.
+        allowed: Every name in the table.
+    """
+
+    def __init__(self, kind: str, got: str, allowed: Iterable[str]) -> None:
+        names = list(allowed)
+        close = difflib.get_close_matches(got.lower(), names, n=1, cutoff=0.5)
+        hint = f"did you mean {close[0]!r}?" if close else None
+        super().__init__(f"unknown {kind}", got=got, allowed=", ".join(names), hint=hint)
+
+
+class OutputExistsError(UsageError):
+    """The output is there and --force was not given."""
+
+    def __init__(self, path: object) -> None:
+        super().__init__("the output exists already", got=path, hint="choose another name or add --force")
+
+
+class EnvironmentFault(EdgeEffnetError):
+    """A library, tool, network, device or disk is missing."""
+
+    exit_code = 3
+
+
+class DataError(EdgeEffnetError):
+    """An input file or a set of images is unusable."""
+
+    exit_code = 4
+
+
+class ConversionError(EdgeEffnetError):
+    """Training, conversion or compilation failed."""
+
+    exit_code = 5
+
+
+class GateError(EdgeEffnetError):
+    """A gate failed: integer audit, accuracy or latency budget."""
+
+    exit_code = 6
