@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from edge_effnet.progress import Silent
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from rich.progress import Progress, TaskID
 
@@ -29,18 +29,23 @@ def print_lines(*lines: str) -> None:
     sys.stdout.writelines(line + "\n" for line in lines)
 
 
-def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], *, left: int = 1) -> None:
-    """Print a table on stdout; the first ``left`` columns are aligned left, the others right."""
+def print_table(
+    title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], *, left: int | Collection[int] = 1
+) -> None:
+    """Print a table on stdout; the first ``left`` columns (or those listed) are aligned left, the others right."""
     from rich.console import Console
     from rich.table import Table
 
+    left_columns = range(left) if isinstance(left, int) else left
     table = Table(title=title or None, title_justify="left")
     for index, column in enumerate(columns):
-        table.add_column(column, justify="left" if index < left else "right", no_wrap=True)
+        table.add_column(column, justify="left" if index in left_columns else "right", no_wrap=True)
     for row in rows:
         table.add_row(*row)
     console = Console(markup=False)
-    console.width = max(console.width, console.measure(table).minimum)
+    # A cell cut short with an ellipsis would hide a figure, so a wide table is printed whole.
+    unbounded = console.options.update(max_width=10_000)
+    console.width = max(console.width, console.measure(table, options=unbounded).maximum)
     console.print(table)
 
 
@@ -63,7 +68,12 @@ class TerminalReporter(Silent):
             from rich.console import Console
             from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-            columns = (TextColumn("{task.description:<12}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+            columns = (
+                TextColumn("{task.description:<12}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TimeElapsedColumn(),
+            )
             with Progress(*columns, console=Console(stderr=True)) as self._bar:
                 self._task = self._bar.add_task(name, total=total)
                 try:

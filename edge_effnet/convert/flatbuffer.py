@@ -1,0 +1,118 @@
+"""A small writer of TensorFlow Lite flatbuffers: tensors, constants, operators, metadata; aligned and deterministic."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import flatbuffers
+import numpy as np
+import numpy.typing as npt
+from ai_edge_litert import schema_py_generated as tfl
+
+__all__ = ["ModelWriter"]
+
+_ALIGNMENT_BYTES = 16
+_FILE_IDENTIFIER = b"TFL3"
+_SCHEMA_VERSION = 3
+_TYPES: dict[type[np.generic], int] = {
+    np.float32: tfl.TensorType.FLOAT32,
+    np.float16: tfl.TensorType.FLOAT16,
+    np.int32: tfl.TensorType.INT32,
+    np.int8: tfl.TensorType.INT8,
+    np.uint8: tfl.TensorType.UINT8,
+}
+
+
+class _AlignedBuffer(tfl.BufferT):  # type: ignore[misc]
+    """A buffer on a 16-byte boundary, as the schema asks and the generated writer forgets."""
+
+    def Pack(self, builder: Any) -> Any:  # noqa: N802 - the generated writer calls it by this name
+        offset = None
+        if self.data is not None:
+            data = self.data.tobytes()
+            builder.StartVector(1, len(data), _ALIGNMENT_BYTES)
+            builder.head -= len(data)
+            builder.Bytes[builder.head : builder.head + len(data)] = data
+            offset = builder.EndVector()
+        tfl.BufferStart(builder)
+        if offset is not None:
+            tfl.BufferAddData(builder, offset)
+        return tfl.BufferEnd(builder)
+
+
+class ModelWriter:
+    """Collects one subgraph and writes it."""
+
+    def __init__(self, description: str) -> None:
+        self._model = tfl.ModelT()
+        self._model.version = _SCHEMA_VERSION
+        self._model.description = description
+        self._model.operatorCodes = []
+        self._model.buffers = [_AlignedBuffer()]
+        self._graph = tfl.SubGraphT()
+        self._graph.name = "main"
+        self._graph.tensors, self._graph.operators = [], []
+        self._model.subgraphs = [self._graph]
+        self._codes: dict[tuple[int, int], int] = {}
+        self._shared: dict[str, int] = {}
+
+    def _buffer(self, data: npt.NDArray[Any]) -> int:
+        buffer = _AlignedBuffer()
+        buffer.data = data
+        self._model.buffers.append(buffer)
+        return len(self._model.buffers) - 1
+
+    def tensor(
+        self, name: str, shape: tuple[int, ...], dtype: type[np.generic], scales: npt.NDArray[np.float32] | None = None,
+        zero_point: int = 0, *, axis: int = 0, buffer: int = 0,
+    ) -> int:
+        """Add a tensor and return its index; several ``scales`` mean one per index along ``axis``."""
+        tensor = tfl.TensorT()
+        tensor.name, tensor.shape, tensor.type, tensor.buffer = name, np.array(shape, np.int32), _TYPES[dtype], buffer
+        tensor.hasRank = True
+        if scales is not None:
+            quantization = tfl.QuantizationParametersT()
+            quantization.scale = scales
+            quantization.zeroPoint = np.full(len(scales), zero_point, np.int64)
+            quantization.quantizedDimension = axis if len(scales) > 1 else 0
+            tensor.quantization = quantization
+        self._graph.tensors.append(tensor)
+        return len(self._graph.tensors) - 1
+
+    def constant(self, name: str, data: npt.NDArray[Any], scales: npt.NDArray[np.float32] | None = None, *, axis: int = 0) -> int:
+        """Add a constant tensor and return its index."""
+        return self.tensor(name, data.shape, data.dtype.type, scales, axis=axis, buffer=self._buffer(data))
+
+    def shared_constant(self, name: str, data: npt.NDArray[Any]) -> int:
+        """Add a constant once, however many operators read it."""
+        if name not in self._shared:
+            self._shared[name] = self.constant(name, data)
+        return self._shared[name]
+
+    def operator(self, code: int, version: int, inputs: list[int], outputs: list[int], options_type: int, options: Any) -> None:
+        """Add an operator."""
+        operator = tfl.OperatorT()
+        operator.opcodeIndex = self._code(code, version)
+        operator.inputs, operator.outputs = np.array(inputs, np.int32), np.array(outputs, np.int32)
+        operator.builtinOptionsType, operator.builtinOptions = options_type, options
+        self._graph.operators.append(operator)
+
+    def _code(self, code: int, version: int) -> int:
+        if (code, version) not in self._codes:
+            entry = tfl.OperatorCodeT()
+            entry.builtinCode, entry.deprecatedBuiltinCode, entry.version = code, min(code, 127), version
+            self._model.operatorCodes.append(entry)
+            self._codes[code, version] = len(self._model.operatorCodes) - 1
+        return self._codes[code, version]
+
+    def finish(self, inputs: list[int], outputs: list[int], metadata: dict[str, bytes]) -> bytes:
+        """Write the file's bytes."""
+        self._graph.inputs, self._graph.outputs = np.array(inputs, np.int32), np.array(outputs, np.int32)
+        self._model.metadata = []
+        for name, blob in metadata.items():
+            entry = tfl.MetadataT()
+            entry.name, entry.buffer = name, self._buffer(np.frombuffer(blob, np.uint8))
+            self._model.metadata.append(entry)
+        builder = flatbuffers.Builder(1 << 20)
+        builder.Finish(self._model.Pack(builder), file_identifier=_FILE_IDENTIFIER)
+        return bytes(builder.Output())

@@ -1,0 +1,162 @@
+"""Models to evaluate: .tflite files on an engine, or float networks by name (``keras:b0:weights.h5``)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from edge_effnet.errors import DataError, UsageError
+from edge_effnet.evaluate.classes import ModelClasses
+from edge_effnet.evaluate.contract import ModelContract, find_contract, labels_from_archive
+from edge_effnet.images import Preprocessing
+from edge_effnet.inspect import read_model_bytes
+from edge_effnet.runtimes import engine
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import numpy as np
+    import numpy.typing as npt
+
+    from edge_effnet import inspect
+    from edge_effnet.images import Pixels
+    from edge_effnet.runtimes.base import Floats
+
+__all__ = [
+    "KERAS_PREFIX",
+    "Candidate",
+    "candidate_from_argument",
+    "candidate_from_keras",
+    "candidate_from_tflite",
+]
+
+KERAS_PREFIX = "keras:"
+_NAMED_WEIGHTS = frozenset({"imagenet", "random"})
+_PASSES_PROBABILITIES = frozenset({"QUANTIZE", "DEQUANTIZE", "RESHAPE", "SQUEEZE"})
+
+
+class BatchScorer(Protocol):
+    """A network that scores many images at once."""
+
+    def predict_logits(self, pixels: npt.NDArray[np.uint8]) -> Floats:
+        """Return ``(images, classes)`` for ``(images, height, width, 3) uint8`` pixels."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A model under test.
+
+    Attributes:
+        path: The argument that named it.
+        classes: What its outputs stand for.
+        preprocessing: How a picture becomes its input.
+        gives_probabilities: Whether its output went through softmax already.
+        contract: What it says about itself, if anything.
+        notes: What was assumed about it.
+        open: Makes a function from the pixels of one image to its scores, for one thread; None if ``batch`` is set.
+        batch: Scores many images at once.
+    """
+
+    path: str
+    classes: ModelClasses
+    preprocessing: Preprocessing
+    gives_probabilities: bool = False
+    contract: ModelContract | None = None
+    notes: tuple[str, ...] = ()
+    open: Callable[[], Callable[[Pixels], Floats]] | None = None
+    batch: BatchScorer | None = None
+
+
+def candidate_from_argument(argument: str, engine_name: str) -> Candidate:
+    """Return the model that a command-line argument names: a path, or ``keras:ID[:WEIGHTS]``."""
+    if not argument.startswith(KERAS_PREFIX):
+        return candidate_from_tflite(Path(argument), engine_name)
+    model_id, _, weights = argument.removeprefix(KERAS_PREFIX).partition(":")
+    if not model_id:
+        raise UsageError("a Keras model needs an id", got=argument, allowed="keras:ID or keras:ID:WEIGHTS")
+    return candidate_from_keras(argument, model_id, weights or "imagenet")
+
+
+def candidate_from_tflite(path: Path, engine_name: str) -> Candidate:
+    """Read a .tflite file and load it once on an engine.
+
+    Raises:
+        DataError: The file is missing, malformed, no image classifier, or contradicts its contract.
+        EnvironmentFault: The engine is missing or lacks an operator.
+    """
+    runtime = engine(engine_name)
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise DataError(f"the model cannot be read: {error.strerror}", got=path) from error
+    graph = read_model_bytes(content, source=str(path))
+    model = runtime.load(content)  # a first load, so that an unusable model is refused before any work
+    outputs = model.output.shape[-1]
+    contract = find_contract(path, content, graph.metadata)
+    names = contract.labels if contract and contract.labels else labels_from_archive(content, outputs)
+    preprocessing, notes = _preprocessing(path, model.input.shape, model.input.dtype, contract)
+    return Candidate(
+        str(path),
+        ModelClasses(outputs, names),
+        preprocessing,
+        _ends_in_softmax(graph),
+        contract,
+        notes,
+        open=lambda: runtime.load(content).logits,
+    )
+
+
+def candidate_from_keras(argument: str, model_id: str, weights: str) -> Candidate:
+    """Build a float network with its weights.
+
+    Raises:
+        UnknownNameError: There is no such model.
+        DataError: The weights are missing or do not fit.
+        EnvironmentFault: TensorFlow is not installed.
+    """
+    from edge_effnet.models import build
+
+    built = build(model_id, weights=weights if weights in _NAMED_WEIGHTS else Path(weights))
+    outputs = int(built.keras.outputs[0].shape[-1])
+    return Candidate(
+        argument,
+        ModelClasses(outputs, built.labels),
+        Preprocessing(built.resolution_px, built.crop_fraction),
+        contract=ModelContract(argument, weights_kind=built.weights.kind),
+        notes=built.notes,
+        batch=built,
+    )
+
+
+def _preprocessing(
+    path: Path, shape: tuple[int, ...], dtype: str, contract: ModelContract | None
+) -> tuple[Preprocessing, tuple[str, ...]]:
+    """Return how pictures become this model's input, and what had to be assumed."""
+    _, height_px, width_px, _ = shape
+    if height_px != width_px:
+        raise DataError("the model's input is not square", got=f"{path}: {height_px} x {width_px} px")
+    if contract is not None and contract.preprocessing is not None:
+        if contract.preprocessing.resolution_px != height_px:
+            raise DataError(
+                "the contract and the model's input disagree",
+                got=f"{contract.preprocessing.resolution_px} px in {contract.origin}, {height_px} px in the model",
+            )
+        return contract.preprocessing, ()
+    assumed = Preprocessing(height_px)
+    pixels = "pixels 0..255 as floats" if dtype == "float32" else f"raw pixels as {dtype}"
+    note = f"{path} carries no preprocessing contract: assumed {assumed.id} and {pixels}"
+    return assumed, (note,)
+
+
+def _ends_in_softmax(model: inspect.Model) -> bool:
+    """Return whether the model's output is a softmax, possibly behind a change of type or shape."""
+    graph = model.subgraphs[0]
+    producers = graph.producers
+    index = graph.outputs[0] if graph.outputs else -1
+    for _ in range(len(graph.operators)):
+        operator = producers.get(index)
+        if operator is None or operator.builtin not in _PASSES_PROBABILITIES:
+            return operator is not None and operator.builtin == "SOFTMAX"
+        index = operator.inputs[0] if operator.inputs else -1
+    return False

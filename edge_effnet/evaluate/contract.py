@@ -1,0 +1,140 @@
+"""What a .tflite says about itself: preprocessing, labels, where weights and calibration came from."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from edge_effnet.artifacts import sha256_of_bytes
+from edge_effnet.errors import DataError
+from edge_effnet.images import RECORD_SCHEMA, Preprocessing
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+__all__ = ["CONTRACT_NAME", "ModelContract", "find_contract", "labels_from_archive"]
+
+CONTRACT_NAME = "edge_effnet_contract"
+"""Name of the metadata buffer that holds the contract as JSON."""
+
+_SIDECAR = "contract.json"
+_MAX_LABELS_BYTES = 4 << 20  # 1,000 ImageNet names are 30 kB; a bomb in the archive is not unpacked
+
+
+@dataclass(frozen=True)
+class ModelContract:
+    """The part of a contract that an evaluation needs.
+
+    Attributes:
+        origin: Where it was found.
+        preprocessing: How a picture becomes the input; None if the contract does not say.
+        labels: Class names in the order of the outputs.
+        weights_kind: ``random``, or anything else.
+        calibration_id: Id of the calibration set.
+        calibration_files: sha256 of each picture that was calibrated on; empty if not listed.
+    """
+
+    origin: str
+    preprocessing: Preprocessing | None = None
+    labels: tuple[str, ...] | None = None
+    weights_kind: str | None = None
+    calibration_id: str | None = None
+    calibration_files: frozenset[str] = frozenset()
+
+    @property
+    def has_random_weights(self) -> bool:
+        """Whether an accuracy of this model would mean nothing."""
+        return self.weights_kind == "random"
+
+    @property
+    def is_calibrated_on_synthetic(self) -> bool:
+        """Whether the ranges were found on rendered pictures."""
+        return (self.calibration_id or "").startswith("synthetic")
+
+
+def find_contract(path: Path, content: bytes, metadata: Mapping[str, bytes]) -> ModelContract | None:
+    """Return the contract inside a model, else the one beside it, else None.
+
+    Beside it means ``MODEL.contract.json``, or a ``contract.json`` that has this model's sha256: a folder may hold
+    several models, and another model's preprocessing would give a wrong accuracy without a word.
+
+    Raises:
+        DataError: A contract is there and cannot be understood.
+    """
+    if CONTRACT_NAME in metadata:
+        return _parsed(metadata[CONTRACT_NAME], f"the metadata of {path}")
+    own, shared = path.with_suffix(f".{_SIDECAR}"), path.with_name(_SIDECAR)
+    if own.is_file():
+        return _parsed(own.read_bytes(), str(own))
+    if shared.is_file() and sha256_of_bytes(content).encode() in (text := shared.read_bytes()):
+        return _parsed(text, str(shared))
+    return None
+
+
+def _parsed(text: bytes, origin: str) -> ModelContract:
+    try:
+        record = json.loads(text)
+    except ValueError as error:
+        raise DataError(f"the contract is not JSON: {error}", got=origin) from error
+    if not isinstance(record, dict):
+        raise DataError("the contract is not a JSON object", got=origin)
+    weights, calibration = _part(record, "weights", origin), _part(record, "calibration", origin)
+    preprocessing = _part(record, "preprocessing", origin)
+    labels = record.get("labels")
+    return ModelContract(
+        origin,
+        Preprocessing.from_record({"schema": RECORD_SCHEMA, **preprocessing}) if preprocessing else None,
+        None if not labels else _strings(labels, "labels", origin),
+        _weights_kind(weights),
+        calibration.get("id"),
+        frozenset(_strings(calibration.get("files_sha256") or [], "calibration.files_sha256", origin)),
+    )
+
+
+def _weights_kind(weights: Mapping[str, Any]) -> str | None:
+    """Return ``random`` if kind or source say so (a source may add its seed), else the kind."""
+    is_random = str(weights.get("source", "")).partition(",")[0] == "random"
+    return "random" if is_random else weights.get("kind")
+
+
+def _part(record: Mapping[str, Any], key: str, origin: str) -> Mapping[str, Any]:
+    part = record.get(key) or {}
+    if not isinstance(part, dict):
+        raise DataError(f"the contract's {key!r} is not an object", got=origin)
+    return part
+
+
+def _strings(value: Any, key: str, origin: str) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise DataError(f"the contract's {key!r} is not a list of strings", got=origin)
+    return tuple(value)
+
+
+def labels_from_archive(content: bytes, outputs: int) -> tuple[str, ...] | None:
+    """Return the class names that TFLite's own metadata keep in a zip archive at the end of the file.
+
+    References:
+        TensorFlow Lite metadata, "associated files": https://ai.google.dev/edge/litert/models/metadata
+
+    Args:
+        content: The whole .tflite file.
+        outputs: Number of the model's outputs; a file with another number of lines is not its list of classes.
+
+    Returns:
+        None where there is no such archive or no such file in it.
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            for entry in archive.infolist():
+                if entry.filename.endswith(".txt") and entry.file_size <= _MAX_LABELS_BYTES:
+                    lines = archive.read(entry).decode().splitlines()
+                    names = tuple(line.strip() for line in lines if line.strip())
+                    if len(names) == outputs:
+                        return names
+    except (zipfile.BadZipFile, UnicodeDecodeError, OSError, ValueError, NotImplementedError, RuntimeError):
+        return None  # what follows the flatbuffer is not an archive of ours: names are a convenience
+    return None
