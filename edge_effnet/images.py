@@ -280,6 +280,8 @@ def _check_size(image: Image.Image, path: Path) -> None:
 
 def _upright(image: Image.Image) -> Image.Image:
     """Turn a decoded picture as its EXIF orientation says; damaged EXIF counts as upright."""
+    if image.format == "TIFF":  # Pillow turns these while it decodes, and some versions leave the tag behind
+        return image
     try:
         orientation = image.getexif().get(_ORIENTATION_TAG, 1)
     except _DECODE_ERRORS:

@@ -250,6 +250,14 @@ def test_a_bad_picture_is_a_data_error_that_names_the_file(tmp_path: Path, make:
         load_pixels(path, WHOLE)
 
 
+@pytest.mark.parametrize("make", [bomb, huge_bomb])
+def test_a_decompression_bomb_is_refused_before_it_is_decoded(tmp_path: Path, make: object) -> None:
+    """The size in the header is enough to refuse it."""
+    make(tmp_path / "bomb.png")  # type: ignore[operator]
+    with pytest.raises(DataError, match=r"too large|exceeds limit"):
+        load_pixels(tmp_path / "bomb.png", WHOLE)
+
+
 def test_a_missing_picture_is_a_data_error(tmp_path: Path) -> None:
     """A file that is not there is exit code 4."""
     with pytest.raises(DataError, match="absent"):

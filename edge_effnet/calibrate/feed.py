@@ -63,6 +63,11 @@ class CalibrationFeed:
         """Number of pictures."""
         return len(self.source)
 
+    @property
+    def files_sha256(self) -> tuple[str, ...]:
+        """Hash of every file that is used, so that none of them is evaluated on; empty for rendered sets."""
+        return tuple(picture.sha256 for picture in self.pictures)
+
     def batches(self, batch_size: int) -> Iterator[Pixels]:
         """Yield every picture once, ``(n, resolution, resolution, 3) uint8`` RGB, with ``n`` smaller only at the end.
 

@@ -2,8 +2,8 @@
 
 Each picture shows one shape, of random size, place, turn, slant, colour and texture, over and under clutter that is
 made of other outlines (thin polygons and ellipses), lit unevenly, blurred or sharpened, with grain. How hard all of this
-makes it is drawn for each picture between plain and barely visible, so that a network learns from the plain ones first
-and none gets all of them right.
+makes it is drawn for each picture, more often plain than barely visible, so that a network learns from the plain ones
+first and none gets all of them right.
 Splits are disjoint streams of random numbers. Classes come in turns, so any run of ten pictures holds each class once.
 """
 
@@ -37,6 +37,8 @@ SPLITS: Final[Mapping[str, int]] = {"train": 11, "val": 12, "test": 13}
 _SET_SEED: Final = 20240610
 _FOCUS: Final = ((), (), (-0.2,), (0.25,), (0.25, 0.25), (0.25, 0.25, 0.25))
 _SAMPLES: Final = 2
+# The outline that reaches furthest (1.05) under the strongest perspective (0.35): 1.05 / (1 - 0.35 * 1.05) radii.
+_REACH: Final = 1.7
 _LEAST_CONTRAST: Final = 40.0
 _MOST_CONTRAST: Final = 80.0
 _MOST_TRIES: Final = 24
@@ -103,7 +105,7 @@ def _render(
     draws = Draws(set_seed, stream, seed, index)
     bank = texture_bank(set_seed, resolution_px)
     palette = draw_palette(draws)
-    hardness = hardest * draws.unit()
+    hardness = hardest * draws.unit() * draws.unit()
     canvas = backdrop(draws, palette, bank, resolution_px, draws.between(2.0, 8.0 + 24.0 * hardness))
     _clutter(canvas, draws, palette, bank, count=int(hardness * draws.between(2.0, 18.0)), largest=0.4)
     pose = _draw_pose(draws, resolution_px, hardness)
@@ -133,15 +135,15 @@ def _draw_pose(draws: Draws, resolution_px: int, hardness: float) -> _Pose:
     (a, b), (c, d) = first, second
     # Turn, stretch along one axis, turn back by another angle: any slant without a preferred direction.
     axes = (
-        (c * a * long - d * -b * short, c * b * long - d * a * short),
-        (d * a * long + c * -b * short, d * b * long + c * a * short),
+        (c * a * long + d * b * short, c * b * long - d * a * short),
+        (d * a * long - c * b * short, d * b * long + c * a * short),
     )
     tilt_x, tilt_y = draws.direction()
     strength = hardness * draws.between(0.0, 0.35) / (radius * stretch)
     return _Pose(
         x=resolution_px * (0.5 + room * draws.between(-1.0, 1.0)),
         y=resolution_px * (0.5 + room * draws.between(-1.0, 1.0)),
-        reach=radius * stretch * 1.6,
+        reach=radius * stretch * _REACH,
         axes=axes,
         tilt=(tilt_x * strength, tilt_y * strength),
     )

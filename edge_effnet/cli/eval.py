@@ -58,7 +58,7 @@ def evaluate(
     reporter = TerminalReporter(quiet=as_json)
     candidates = [library.candidate_from_argument(model, engine) for model in models]
     pictures = library.read_labelled_set(data, labels, candidates[0].classes).limited(limit)
-    found = library.evaluate(candidates, pictures, engine=engine, workers=workers, reporter=reporter)
+    found = library.evaluate(candidates, pictures, workers=workers, reporter=reporter)
     if gallery is not None:
         library.write_gallery(gallery, found, pictures, candidates[0].preprocessing, force=force)
     if as_json:

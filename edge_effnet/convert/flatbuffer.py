@@ -9,7 +9,9 @@ import numpy as np
 import numpy.typing as npt
 from ai_edge_litert import schema_py_generated as tfl
 
-__all__ = ["ModelWriter"]
+from edge_effnet.convert.options import OPERATORS
+
+__all__ = ["ModelWriter", "aligned", "finish"]
 
 _ALIGNMENT_BYTES = 16
 _FILE_IDENTIFIER = b"TFL3"
@@ -40,6 +42,19 @@ class _AlignedBuffer(tfl.BufferT):  # type: ignore[misc]
         return tfl.BufferEnd(builder)
 
 
+def aligned(data: npt.NDArray[Any] | None) -> tfl.BufferT:
+    """Return a buffer that is written on a 16-byte boundary."""
+    buffer = _AlignedBuffer()
+    buffer.data = data
+    return buffer
+
+
+def finish(model: tfl.ModelT, builder: Any) -> bytes:
+    """Write a model's bytes."""
+    builder.Finish(model.Pack(builder), file_identifier=_FILE_IDENTIFIER)
+    return bytes(builder.Output())
+
+
 class ModelWriter:
     """Collects one subgraph and writes it."""
 
@@ -48,7 +63,7 @@ class ModelWriter:
         self._model.version = _SCHEMA_VERSION
         self._model.description = description
         self._model.operatorCodes = []
-        self._model.buffers = [_AlignedBuffer()]
+        self._model.buffers = [aligned(None)]
         self._graph = tfl.SubGraphT()
         self._graph.name = "main"
         self._graph.tensors, self._graph.operators = [], []
@@ -57,9 +72,7 @@ class ModelWriter:
         self._shared: dict[str, int] = {}
 
     def _buffer(self, data: npt.NDArray[Any]) -> int:
-        buffer = _AlignedBuffer()
-        buffer.data = data
-        self._model.buffers.append(buffer)
+        self._model.buffers.append(aligned(data))
         return len(self._model.buffers) - 1
 
     def tensor(
@@ -89,6 +102,13 @@ class ModelWriter:
             self._shared[name] = self.constant(name, data)
         return self._shared[name]
 
+    def widened(self, name: str, data: npt.NDArray[np.float16]) -> int:
+        """Add a float16 constant and the operator that widens it to float32; return the wide tensor's index."""
+        row = OPERATORS["dequantize"]
+        wide = self.tensor(f"{name}/float32", data.shape, np.float32)
+        self.operator(row.code, row.float_version, [self.constant(name, data)], [wide], row.options_type, tfl.DequantizeOptionsT())
+        return wide
+
     def operator(self, code: int, version: int, inputs: list[int], outputs: list[int], options_type: int, options: Any) -> None:
         """Add an operator."""
         operator = tfl.OperatorT()
@@ -113,6 +133,4 @@ class ModelWriter:
             entry = tfl.MetadataT()
             entry.name, entry.buffer = name, self._buffer(np.frombuffer(blob, np.uint8))
             self._model.metadata.append(entry)
-        builder = flatbuffers.Builder(1 << 20)
-        builder.Finish(self._model.Pack(builder), file_identifier=_FILE_IDENTIFIER)
-        return bytes(builder.Output())
+        return finish(self._model, flatbuffers.Builder(1 << 20))

@@ -5,7 +5,6 @@ Ties are broken in favour of the lowest class index, everywhere.
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
 import platform
 import time
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from edge_effnet import __version__
+from edge_effnet.convert.contract import tool_versions
 from edge_effnet.errors import DataError
 from edge_effnet.evaluate.classes import labels_of_outputs, offset_for
 from edge_effnet.evaluate.guards import refuse_calibration_images, refuse_random_weights
@@ -62,7 +61,6 @@ def evaluate(
     candidates: Sequence[Candidate],
     pictures: LabelledPictures,
     *,
-    engine: str,
     workers: int | None = None,
     reporter: Reporter | None = None,
 ) -> Evaluation:
@@ -71,7 +69,6 @@ def evaluate(
     Args:
         candidates: One or more models; the labels are in terms of the first one's classes.
         pictures: The images.
-        engine: Name of the engine, for the record.
         workers: Threads; all cores by default.
         reporter: Told about progress and assumptions.
 
@@ -95,7 +92,7 @@ def evaluate(
         raise DataError(
             "no image could be read", got=answers.skipped[0].reason, hint="check --data and --labels"
         )
-    return _evaluation(candidates, pictures, answers, alignment, _conditions(engine, workers), seconds)
+    return _evaluation(candidates, pictures, answers, alignment, _conditions(candidates, workers), seconds)
 
 
 def _align(candidates: Sequence[Candidate], pictures: LabelledPictures) -> _Alignment:
@@ -185,15 +182,15 @@ def _evaluation(
     )
 
 
-def _conditions(engine: str, workers: int) -> dict[str, Any]:
+def _conditions(candidates: Sequence[Candidate], workers: int) -> dict[str, Any]:
     """Return what a reader needs to get the same numbers."""
-    libraries = ("ai-edge-litert", "numpy", "pillow")
-    versions = {name: importlib.metadata.version(name) for name in libraries}
+    engines = {candidate.engine: candidate.library for candidate in candidates}
     return {
-        "engine": engine,
+        "engine": ", ".join(engines),
+        "engines": engines,
         "workers": workers,
         "threads_per_worker": 1,
         "tie_rule": TIE_RULE,
-        "versions": {"edge-effnet": __version__, "python": platform.python_version(), **versions},
+        "versions": {**tool_versions(["numpy", "pillow"]), "python": platform.python_version()},
         "host": {"machine": platform.machine(), "system": platform.system(), "cpus": os.cpu_count()},
     }

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from edge_effnet.convert.contract import tool_versions
 from edge_effnet.errors import DataError, UsageError
 from edge_effnet.evaluate.classes import ModelClasses
 from edge_effnet.evaluate.contract import ModelContract, find_contract, labels_from_archive
 from edge_effnet.images import Preprocessing
 from edge_effnet.inspect import read_model_bytes
-from edge_effnet.runtimes import engine
+from edge_effnet.runtimes import Available, engine
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from edge_effnet import inspect
     from edge_effnet.images import Pixels
-    from edge_effnet.runtimes.base import Floats
+    from edge_effnet.runtimes.base import Floats, Probe
 
 __all__ = [
     "KERAS_PREFIX",
@@ -49,6 +50,8 @@ class Candidate:
 
     Attributes:
         path: The argument that named it.
+        engine: What runs it, such as ``xnnpack`` or ``tensorflow``.
+        library: Name and version of the library behind the engine.
         classes: What its outputs stand for.
         preprocessing: How a picture becomes its input.
         gives_probabilities: Whether its output went through softmax already.
@@ -59,6 +62,8 @@ class Candidate:
     """
 
     path: str
+    engine: str
+    library: str
     classes: ModelClasses
     preprocessing: Preprocessing
     gives_probabilities: bool = False
@@ -98,6 +103,8 @@ def candidate_from_tflite(path: Path, engine_name: str) -> Candidate:
     preprocessing, notes = _preprocessing(path, model.input.shape, model.input.dtype, contract)
     return Candidate(
         str(path),
+        engine_name,
+        _library(runtime.probe()),
         ModelClasses(outputs, names),
         preprocessing,
         _ends_in_softmax(graph),
@@ -121,12 +128,18 @@ def candidate_from_keras(argument: str, model_id: str, weights: str) -> Candidat
     outputs = int(built.keras.outputs[0].shape[-1])
     return Candidate(
         argument,
+        "tensorflow",
+        f"tensorflow {tool_versions(['tensorflow'])['tensorflow']}",
         ModelClasses(outputs, built.labels),
         Preprocessing(built.resolution_px, built.crop_fraction),
         contract=ModelContract(argument, weights_kind=built.weights.kind),
         notes=built.notes,
         batch=built,
     )
+
+
+def _library(state: Probe) -> str:
+    return state.version if isinstance(state, Available) else ""
 
 
 def _preprocessing(

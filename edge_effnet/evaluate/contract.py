@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from edge_effnet.artifacts import sha256_of_bytes
+from edge_effnet.convert.contract import CONTRACT_NAME
 from edge_effnet.errors import DataError
 from edge_effnet.images import RECORD_SCHEMA, Preprocessing
 
@@ -16,10 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-__all__ = ["CONTRACT_NAME", "ModelContract", "find_contract", "labels_from_archive"]
-
-CONTRACT_NAME = "edge_effnet_contract"
-"""Name of the metadata buffer that holds the contract as JSON."""
+__all__ = ["ModelContract", "find_contract", "labels_from_archive"]
 
 _SIDECAR = "contract.json"
 _MAX_LABELS_BYTES = 4 << 20  # 1,000 ImageNet names are 30 kB; a bomb in the archive is not unpacked

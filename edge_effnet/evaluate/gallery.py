@@ -112,6 +112,7 @@ def _facts(evaluation: Evaluation) -> dict[str, Any]:
     names = short_names([model.path for model in evaluation.models])
     low, high = paired["ci95"]
     versions = ", ".join(f"{name} {version}" for name, version in conditions["versions"].items())
+    engines = ", ".join(f"{name} ({library})" for name, library in conditions["engines"].items())
     host = conditions["host"]
     return {
         "title": f"{names[0]} against {names[1]}",
@@ -120,7 +121,7 @@ def _facts(evaluation: Evaluation) -> dict[str, Any]:
         "drop": f"Top-1 of {names[0]} minus {names[1]}: {paired['drop_top1']:+.2f} points [{low:+.2f}, {high:+.2f}]",
         "agreement": f"{paired['agreement']:.2f} %",
         "p_value": f"McNemar's exact p = {paired['mcnemar_p']:.3g}",
-        "conditions": f"Engine {conditions['engine']}; {versions}; {host['machine']}, {host['cpus']} CPUs.",
+        "conditions": f"Engine {engines}; {versions}; {host['machine']}, {host['cpus']} CPUs.",
         "models": [
             {"name": name, "n": model["n"], "top1": _share(model, "top1"), "top5": _share(model, "top5")}
             for name, model in zip(names, record["models"], strict=True)

@@ -135,8 +135,11 @@ def mcnemar_p(counts: PairedCounts) -> float:
     """
     discordant = counts.only_first + counts.only_second
     fewer = min(counts.only_first, counts.only_second)
-    # Whole numbers: exact for any count, where powers of 1/2 would vanish.
-    tail = sum(math.comb(discordant, k) for k in range(fewer + 1))
+    # Whole numbers: exact for any count, where powers of 1/2 would vanish. Each term comes from the one before it.
+    term = tail = 1
+    for k in range(fewer):
+        term = term * (discordant - k) // (k + 1)
+        tail += term
     p_value: float = 2 * tail / 2**discordant
     return min(1.0, p_value)
 

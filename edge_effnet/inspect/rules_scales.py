@@ -160,11 +160,12 @@ def bias_overflow(view: View) -> Iterator[Finding]:
     largest: dict[int, int] = {}  # one look per buffer, however many operators share it
     for operands in weighted_operands(view.graph):
         bias = operands.bias
-        if bias is None or bias.type != "INT32" or not bias.is_constant or not bias.elements:
+        if bias is None or bias.type != "INT32":
             continue
         if bias.buffer not in largest:
             values = bias.data()
-            largest[bias.buffer] = 0 if values is None else max(-int(values.min()), int(values.max()))
+            extremes = () if values is None or not values.size else (-int(values.min()), int(values.max()))
+            largest[bias.buffer] = max(extremes, default=0)
         products = math.prod(operands.weights.shape) // max(operands.channels, 1) * 255 * 128
         if largest[bias.buffer] + products > _INT32_LARGEST:
             reason = f"a bias of {largest[bias.buffer]:,} and products up to {products:,} overflow 32 bits"

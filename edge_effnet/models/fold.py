@@ -11,9 +11,11 @@ from edge_effnet.errors import ConversionError
 from edge_effnet.variants.spec import Normalisation
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from edge_effnet.models.graph import Graph, Node
 
-__all__ = ["fold_normalisation", "padding_pixel"]
+__all__ = ["fold_normalisation", "fold_std", "padding_pixel"]
 
 
 def padding_pixel(normalisation: Normalisation) -> int:
@@ -30,25 +32,43 @@ def fold_normalisation(graph: Graph) -> Graph:
     Raises:
         ConversionError: The first operator is not a convolution (or a padding before one).
     """
-    pixel = padding_pixel(graph.normalisation)
-    mean = np.asarray(graph.normalisation.mean, np.float64) - pixel
+    pixel = float(padding_pixel(graph.normalisation))
+    return _fold(graph, (pixel, pixel, pixel))
+
+
+def fold_std(graph: Graph) -> Graph:
+    """Return the same network on ``pixel - mean``, with only std inside the first convolution: exact everywhere.
+
+    Raises:
+        ConversionError: The first operator is not a convolution (or a padding before one).
+    """
+    return _fold(graph, graph.normalisation.mean)
+
+
+def _fold(graph: Graph, offset: tuple[float, float, float]) -> Graph:
+    mean = np.asarray(graph.normalisation.mean, np.float64) - np.asarray(offset, np.float64)
     std = np.asarray(graph.normalisation.std, np.float64)
     reads = {graph.input_name}
     nodes: list[Node] = []
     folded = 0
     for node in graph.nodes:
-        if not reads.intersection(node.inputs):
+        if reads.isdisjoint(node.inputs):
             nodes.append(node)
         elif node.kind == "pad":
             reads.add(node.name)
             nodes.append(node)
         elif node.kind == "conv" and node.kernel is not None:
-            kernel = node.kernel.astype(np.float64) / std.reshape(1, 1, 3, 1)
-            bias = (0.0 if node.bias is None else node.bias.astype(np.float64)) - (kernel * mean.reshape(1, 1, 3, 1)).sum(axis=(0, 1, 2))
-            nodes.append(replace(node, kernel=kernel.astype(np.float32), bias=bias.astype(np.float32)))
+            nodes.append(_folded(node, mean, std))
             folded += 1
         else:
             raise ConversionError("the network does not begin with a convolution", got=f"{node.kind} {node.name}")
     if not folded:
         raise ConversionError("the network has no first convolution")
-    return replace(graph, nodes=tuple(nodes), normalisation=Normalisation((float(pixel),) * 3, (1.0, 1.0, 1.0)))
+    return replace(graph, nodes=tuple(nodes), normalisation=Normalisation(offset, (1.0, 1.0, 1.0)))
+
+
+def _folded(node: Node, mean: npt.NDArray[np.float64], std: npt.NDArray[np.float64]) -> Node:
+    assert node.kernel is not None  # noqa: S101 - the caller has looked
+    kernel = node.kernel.astype(np.float64) / std.reshape(1, 1, 3, 1)
+    bias = (0.0 if node.bias is None else node.bias.astype(np.float64)) - (kernel * mean.reshape(1, 1, 3, 1)).sum(axis=(0, 1, 2))
+    return replace(node, kernel=kernel.astype(np.float32), bias=bias.astype(np.float32))

@@ -1,22 +1,21 @@
 """Random weights under which activations keep their scale, so that work on speed and structure is representative.
 
-Kernels are drawn from a seed; batch norm then gets the statistics of a small set of seeded, picture-like noise, layer
-by layer. That is computed in float64 and rounded to far fewer bits, so that one seed gives one set of weights on
-every machine.
+Mean and mean square of every tensor are carried through the graph, and each kernel is drawn so that its output has unit
+mean square. No picture is run: the same seed gives the same weights on every machine.
 
 References:
-    Mishkin and Matas, "All you need is a good init", 2016: scaling each layer by what it gives.
+    He et al., "Delving Deep into Rectifiers", 2015: the argument, here with the moments of each activation.
 """
 
 from __future__ import annotations
 
 import zlib
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from edge_effnet.errors import UsageError
-from edge_effnet.models.keras import import_tensorflow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -25,97 +24,105 @@ if TYPE_CHECKING:
 
     from edge_effnet.variants.spec import Normalisation
 
-    Floats = npt.NDArray[np.float32]
     Doubles = npt.NDArray[np.float64]
-    Run = Callable[[Any, list[Any], np.random.Generator], Any]
+    Floats = npt.NDArray[np.float32]
 
 __all__ = ["fresh_classifier", "initialise"]
 
-_PICTURES = 4
-_SIDE_PX = 128  # enough for 4 x 4 values on the last map of an EfficientNet
-_MEAN, _STD = 118.0, 58.0  # of ImageNet's photographs, 0..255, over R, G and B
-_SPREAD = 0.1  # of biases; relative, of batch norm's gamma and beta
-# Batch norm's gamma. Trained networks have about this before a swish, and with 1 they would be unstable: there a wider
-# input widens swish's output more than in proportion, from layer to layer.
-_GAMMA = 3.0
-# Standard deviation before a sigmoid: gates that swing fully from picture to picture would multiply up through a network.
-_BEFORE_GATE = 0.25
-_BITS = 10
+_NODES, _NODE_WEIGHTS = np.polynomial.hermite_e.hermegauss(65)
+_NODE_WEIGHTS = _NODE_WEIGHTS / _NODE_WEIGHTS.sum()
+
+_PIXEL_MEAN, _PIXEL_STD = 118.0, 58.0  # of ImageNet's photographs, 0..255, over R, G and B
+_SPREAD = 0.1  # of biases; relative, of what batch norm holds
+
+# Standard deviation that batch norm gives. At 1, a swish widens a wider input more than in proportion, which multiplies
+# up from layer to layer; at 3, near to what trained networks have, it is nearly a ReLU, which keeps proportions.
+_NORMAL_STD = 3.0
+# The same where a residual ends, so that blocks add a little to what goes by them (Goyal et al., "Accurate, Large
+# Minibatch SGD", 2017, begin with 0), and before a sigmoid, whose gates would multiply differences between pictures.
+_RESIDUAL_STD = 0.3
+_GATE_STD = 0.5
 
 
-def _pictures(side_px: int, seed: int) -> Doubles:
-    """Return noise with the 1/f spectrum of photographs and alike channels, ``(n, side, side, 3)`` in 0..255."""
-    rng = np.random.default_rng([seed, side_px])
-    shape = (_PICTURES, side_px, side_px, 3)
-    total = np.zeros(shape)
-    cell = 1
-    while cell < side_px:
-        cells = -(-side_px // cell)
-        noise = rng.standard_normal((_PICTURES, cells, cells, 1))
-        noise = noise + 0.3 * rng.standard_normal((_PICTURES, cells, cells, 3))
-        total += noise.repeat(cell, axis=1).repeat(cell, axis=2)[:, :side_px, :side_px]
-        cell *= 2
-    return np.clip(_MEAN + _STD * (total - total.mean()) / total.std(), 0.0, 255.0)
+@dataclass(frozen=True)
+class Moments:
+    """Mean and mean square of a tensor."""
+
+    mean: float
+    square: float
 
 
-def _rounded(values: Any) -> Doubles:
-    """Keep so few bits that the last ones of a float64, which differ between machines, do not matter."""
-    fraction, exponent = np.frexp(np.asarray(values, np.float64))
-    return np.asarray(np.ldexp(np.round(fraction * 2.0**_BITS) / 2.0**_BITS, exponent))
+def _sigmoid(x: Doubles) -> Doubles:
+    return np.asarray(1.0 / (1.0 + np.exp(-x)))
+
+
+_ACTIVATIONS: Mapping[str, Callable[[Doubles], Doubles]] = {
+    "linear": lambda x: x,
+    "relu": lambda x: np.maximum(x, 0.0),
+    "relu6": lambda x: np.clip(x, 0.0, 6.0),
+    "sigmoid": _sigmoid,
+    "swish": lambda x: x * _sigmoid(x),
+    "silu": lambda x: x * _sigmoid(x),
+    "hard_swish": lambda x: x * np.clip(x + 3.0, 0.0, 6.0) / 6.0,
+}
+
+
+def _activated(moments: Moments, name: str) -> Moments:
+    """Return the moments of ``activation(x)`` for a normal ``x``, by Gauss-Hermite quadrature."""
+    std = np.sqrt(max(moments.square - moments.mean**2, 0.0))
+    values = _ACTIVATIONS[name](moments.mean + std * _NODES)
+    return Moments(float(values @ _NODE_WEIGHTS), float(values**2 @ _NODE_WEIGHTS))
 
 
 def _leaf(variable: Any) -> str:
     return str(variable.name).rsplit("/", 1)[-1].split(":")[0]
 
 
-def _convolution(layer: Any, values: Any, kernel: Doubles, *, is_depthwise: bool, strides: tuple[int, int]) -> Any:
-    tf = import_tensorflow()
-    run = tf.nn.depthwise_conv2d if is_depthwise else tf.nn.conv2d
-    return run(values, kernel, (1, *strides, 1), layer.padding.upper())
-
-
-def _linear(layer: Any, inputs: list[Any], rng: np.random.Generator) -> Any:
-    """Draw kernels and bias of a convolution (plain, depthwise, separable) or dense layer; kernels give unit variance."""
-    tf = import_tensorflow()
-    values, drawn = inputs[0], []
-    strides = tuple(getattr(layer, "strides", (1, 1)))
-    wanted = _BEFORE_GATE if getattr(layer.activation, "__name__", "") == "sigmoid" else 1.0
+def _linear(layer: Any, moments: Moments, rng: np.random.Generator) -> Moments:
+    """Draw kernels and bias of a convolution (plain, depthwise, separable) or dense layer."""
+    activation = getattr(layer.activation, "__name__", "linear")
+    std = _GATE_STD if activation == "sigmoid" else 1.0
+    drawn = []
     for variable in layer.weights:
         name, shape = _leaf(variable), tuple(int(side) for side in variable.shape)
+        value = rng.standard_normal(shape, np.float32)
         if name == "bias":
-            weight = rng.normal(0.0, _SPREAD, shape).astype(np.float32)
-            values = values + weight.astype(np.float64)
+            value *= np.float32(_SPREAD)
         else:
-            weight = rng.standard_normal(shape, np.float32)
-            kernel = weight.astype(np.float64)
-            is_depthwise = name == "depthwise_kernel"
-            if len(shape) == 2:
-                values = tf.matmul(values, kernel)
-            else:
-                values = _convolution(layer, values, kernel, is_depthwise=is_depthwise, strides=strides)
-            strides = (1, 1)
-            scale = float(_rounded(wanted / max(float(tf.math.reduce_std(values)), 1e-6)))
-            weight, values = weight * np.float32(scale), values * scale
-        drawn.append(weight)
+            fan_in = int(np.prod(shape[:2] if name == "depthwise_kernel" else shape[:-1]))
+            value *= np.float32(std / np.sqrt(fan_in * moments.square))
+            moments = Moments(0.0, std**2)
+        drawn.append(value)
     layer.set_weights(drawn)
-    return layer.activation(values)
+    return _activated(moments, activation)
 
 
-def _batch_norm(layer: Any, inputs: list[Any], rng: np.random.Generator) -> Any:
-    tf = import_tensorflow()
-    mean, variance = (_rounded(side) for side in tf.nn.moments(inputs[0], (0, 1, 2)))
-    drawn = {
-        "gamma": _GAMMA * rng.uniform(1 - _SPREAD, 1 + _SPREAD, mean.shape),
-        "beta": _GAMMA * rng.normal(0.0, _SPREAD, mean.shape),
-        "moving_mean": mean,
-        "moving_variance": variance,
+def _batch_norm(layer: Any, moments: Moments, rng: np.random.Generator) -> Moments:
+    std = _RESIDUAL_STD if _ends_residual(layer) else _NORMAL_STD
+    size = tuple(int(side) for side in layer.weights[0].shape)
+    scale = np.sqrt(moments.square)
+    # A batch norm without gamma gives unit variance; the statistics then take its place.
+    shrink = 1.0 if layer.scale else std
+    drawn: dict[str, Doubles] = {
+        "gamma": std * rng.uniform(1 - _SPREAD, 1 + _SPREAD, size),
+        "beta": std * rng.normal(0.0, _SPREAD, size),
+        "moving_mean": scale * rng.normal(0.0, _SPREAD, size),
+        "moving_variance": (scale / shrink) ** 2 * rng.uniform(1 - _SPREAD, 1 + _SPREAD, size),
     }
     layer.set_weights([drawn[_leaf(variable)].astype(np.float32) for variable in layer.weights])
-    scale = (drawn["gamma"] if layer.scale else 1.0) / np.sqrt(variance + layer.epsilon)
-    return (inputs[0] - mean) * scale + (drawn["beta"] if layer.center else 0.0)
+    return Moments(0.0, std**2)
 
 
-_WEIGHTED: Mapping[str, Run] = {
+def _ends_residual(layer: Any) -> bool:
+    """Tell whether a layer's output goes into a sum, dropout between them or not."""
+    readers = [node.layer for node in layer.outbound_nodes]
+    return any(
+        type(reader).__name__ == "Add" or (type(reader).__name__ == "Dropout" and _ends_residual(reader))
+        for reader in readers
+    )
+
+
+_WEIGHTED: Mapping[str, Callable[[Any, Moments, np.random.Generator], Moments]] = {
     "Conv2D": _linear,
     "DepthwiseConv2D": _linear,
     "SeparableConv2D": _linear,
@@ -124,39 +131,36 @@ _WEIGHTED: Mapping[str, Run] = {
 }
 
 
-def _pooled(layer: Any, values: Any, kind: str) -> Any:
-    return import_tensorflow().nn.pool(values, layer.pool_size, kind, layer.strides, layer.padding.upper())
+def _sum(inputs: list[Moments]) -> Moments:
+    mean = sum(each.mean for each in inputs)
+    return Moments(mean, sum(each.square - each.mean**2 for each in inputs) + mean**2)
 
 
-_UNWEIGHTED: Mapping[str, Callable[[Any, list[Any]], Any]] = {
-    "Activation": lambda layer, inputs: layer.activation(inputs[0]),
-    "ReLU": lambda layer, inputs: np.clip(inputs[0], 0.0, layer.max_value),
-    "Add": lambda _, inputs: sum(inputs),
-    "Multiply": lambda _, inputs: inputs[0] * inputs[1],
-    "Concatenate": lambda _, inputs: import_tensorflow().concat(inputs, -1),
-    "GlobalAveragePooling2D": lambda _, inputs: import_tensorflow().reduce_mean(inputs[0], (1, 2)),
-    "MaxPooling2D": lambda layer, inputs: _pooled(layer, inputs[0], "MAX"),
-    "AveragePooling2D": lambda layer, inputs: _pooled(layer, inputs[0], "AVG"),
-    "ZeroPadding2D": lambda layer, inputs: import_tensorflow().pad(inputs[0], ((0, 0), *layer.padding, (0, 0))),
-    "Reshape": lambda layer, inputs: import_tensorflow().reshape(inputs[0], (-1, *layer.target_shape)),
-    "Flatten": lambda _, inputs: import_tensorflow().reshape(inputs[0], (_PICTURES, -1)),
-    "Dropout": lambda _, inputs: inputs[0],
+def _product(inputs: list[Moments]) -> Moments:
+    return Moments(float(np.prod([e.mean for e in inputs])), float(np.prod([e.square for e in inputs])))
+
+
+def _average(inputs: list[Moments]) -> Moments:
+    return Moments(float(np.mean([e.mean for e in inputs])), float(np.mean([e.square for e in inputs])))
+
+
+_UNWEIGHTED: Mapping[str, Callable[[list[Moments]], Moments]] = {
+    "Add": _sum,
+    "Multiply": _product,
+    "Concatenate": _average,
+    "ReLU": lambda inputs: _activated(inputs[0], "relu"),
 }
 
 
-def _run(layer: Any, inputs: list[Any], seed: int) -> Any:
+def _outcome(layer: Any, inputs: list[Moments], seed: int) -> Moments:
     kind = type(layer).__name__
-    if kind in _UNWEIGHTED:
-        return _UNWEIGHTED[kind](layer, inputs)
-    # A stream of its own for every layer: adding one elsewhere leaves the others as they are.
-    return _WEIGHTED[kind](layer, inputs, np.random.default_rng([seed, zlib.crc32(layer.name.encode())]))
-
-
-def _side_px(model: Any) -> int:
-    """A smaller picture costs less and does as well, unless a dense layer counts its pixels."""
-    native = int(model.inputs[0].shape[1])
-    counted = any(type(layer).__name__ == "Flatten" for layer in model.layers)
-    return native if counted else min(native, _SIDE_PX)
+    if kind in _WEIGHTED:
+        # A stream of its own for every layer: adding one elsewhere leaves the others as they are.
+        rng = np.random.default_rng([seed, zlib.crc32(layer.name.encode())])
+        return _WEIGHTED[kind](layer, inputs[0], rng)
+    if kind == "Activation":
+        return _activated(inputs[0], layer.activation.__name__)
+    return _UNWEIGHTED.get(kind, lambda moments: moments[0])(inputs)
 
 
 def initialise(model: Any, seed: int, normalisation: Normalisation) -> None:
@@ -172,31 +176,15 @@ def initialise(model: Any, seed: int, normalisation: Normalisation) -> None:
     """
     if seed < 0:
         raise UsageError("the seed is negative", got=seed, allowed="0 or more")
-    pixels = _pictures(_side_px(model), seed)
-    values = {id(model.inputs[0]): (pixels - np.asarray(normalisation.mean)) / np.asarray(normalisation.std)}
-    readers = _reader_counts(model)
+    mean, std = float(np.mean(normalisation.mean)), float(np.mean(normalisation.std))
+    picture = Moments((_PIXEL_MEAN - mean) / std, (_PIXEL_STD**2 + (_PIXEL_MEAN - mean) ** 2) / std**2)
+    moments = {id(tensor): picture for tensor in model.inputs}
     for layer in model.layers:
         if type(layer).__name__ == "InputLayer":
             continue
-        tensors = _tensors(layer)
-        values[id(layer.output)] = _run(layer, [values[id(tensor)] for tensor in tensors], seed)
-        for tensor in tensors:
-            readers[id(tensor)] -= 1
-            if not readers[id(tensor)]:
-                del values[id(tensor)]  # a deep network's maps do not all fit in memory
-
-
-def _tensors(layer: Any) -> list[Any]:
-    tensors = layer.inbound_nodes[0].input_tensors
-    return list(tensors) if isinstance(tensors, (list, tuple)) else [tensors]
-
-
-def _reader_counts(model: Any) -> dict[int, int]:
-    counts: dict[int, int] = {}
-    for layer in model.layers:
-        for tensor in _tensors(layer) if type(layer).__name__ != "InputLayer" else []:
-            counts[id(tensor)] = counts.get(id(tensor), 0) + 1
-    return counts
+        tensors = layer.inbound_nodes[0].input_tensors
+        tensors = tensors if isinstance(tensors, (list, tuple)) else [tensors]
+        moments[id(layer.output)] = _outcome(layer, [moments[id(tensor)] for tensor in tensors], seed)
 
 
 def fresh_classifier(shapes: Mapping[str, tuple[int, ...]], seed: int) -> dict[str, Floats]:

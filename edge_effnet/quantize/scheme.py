@@ -10,7 +10,7 @@ References:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -63,11 +63,19 @@ class QuantizedWeights:
 
 @dataclass(frozen=True)
 class QuantizedGraph:
-    """A graph with a grid for every tensor and integers for every weight."""
+    """A graph with a grid for every tensor and integers for every weight.
+
+    Attributes:
+        graph: The graph, with the weights that were rounded.
+        grids: Grid of every tensor.
+        weights: Integers of every operator that has weights.
+        factors: Tensor -> what each of its channels must be multiplied by to be comparable with the float network's.
+    """
 
     graph: Graph
     grids: dict[str, Grid]
     weights: dict[str, QuantizedWeights]
+    factors: dict[str, npt.NDArray[np.float32]] = field(default_factory=dict)
 
 
 def grid_from_range(minimum: float, maximum: float) -> Grid:
@@ -144,8 +152,12 @@ def grids_from_ranges(graph: Graph, ranges: dict[str, tuple[float, float]]) -> d
     return grids
 
 
-def quantize_graph(graph: Graph, ranges: dict[str, tuple[float, float]]) -> QuantizedGraph:
+def quantize_graph(
+    graph: Graph,
+    ranges: dict[str, tuple[float, float]],
+    factors: dict[str, npt.NDArray[np.float32]] | None = None,
+) -> QuantizedGraph:
     """Quantise a graph whose first convolution takes raw pixels (see `edge_effnet.models.fold`)."""
     grids = grids_from_ranges(graph, ranges)
     weights = {node.name: quantize_weights(node, grids[node.inputs[0]].scale) for node in graph.nodes if node.kernel is not None}
-    return QuantizedGraph(graph, grids, weights)
+    return QuantizedGraph(graph, grids, weights, factors or {})

@@ -125,9 +125,13 @@ class LocalModel:
         output: Tensor = self._interpreter.get_tensor(self._output_index)
         return output
 
+    def input_from_pixels(self, pixels: Tensor) -> Tensor:
+        """Return the input tensor for ``(height, width, 3) uint8`` pixels; see `edge_effnet.runtimes.tensors`."""
+        return input_from_pixels(pixels, self.input)
+
     def run_pixels(self, pixels: Tensor) -> Tensor:
         """Run once on ``(height, width, 3) uint8`` pixels; return a copy of the raw output."""
-        return self.run(input_from_pixels(pixels, self.input))
+        return self.run(self.input_from_pixels(pixels))
 
     def logits(self, pixels: Tensor) -> Floats:
         """Run once on ``(height, width, 3) uint8`` pixels; return the real output values, ``(classes,)`` float32."""

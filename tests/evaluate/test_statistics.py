@@ -86,14 +86,18 @@ def test_wilson_is_symmetric_in_right_and_wrong(proportion: tuple[int, int]) -> 
 def test_paired_interval_holds_the_difference_and_turns_round_with_it(counts: PairedCounts) -> None:
     """It contains the estimate, stays in [-1, 1], has a width, and swapping the models mirrors it."""
     found = paired_interval(counts)
-    swapped = paired_interval(PairedCounts(counts.both, counts.only_second, counts.only_first, counts.neither))
+    swapped = paired_interval(
+        PairedCounts(counts.both, counts.only_second, counts.only_first, counts.neither)
+    )
     assert -1.0 <= found.low <= counts.difference <= found.high <= 1.0
     assert found.low < found.high
     assert found.low == pytest.approx(-swapped.high, abs=1e-9)
 
 
 @given(st.integers(10, 300), st.integers(10, 300), st.integers(1, 30), st.integers(1, 30))
-def test_agreement_between_the_models_shortens_the_interval(both: int, neither: int, one: int, two: int) -> None:
+def test_agreement_between_the_models_shortens_the_interval(
+    both: int, neither: int, one: int, two: int
+) -> None:
     """Paired data are never treated as less informative than two independent sets with the same accuracies."""
     counts = PairedCounts(both, one, two, neither)
     right = (both + one, both + two)

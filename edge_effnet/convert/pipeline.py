@@ -1,0 +1,250 @@
+"""The one call behind `edge-effnet convert`: build, freeze, calibrate, quantise, write, audit."""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from edge_effnet.artifacts import check_output, sha256_of_file, write_bytes, write_json
+from edge_effnet.calibrate import lint_feed, open_calibration, require_usable
+from edge_effnet.convert.contract import CONTRACT_NAME, SCHEMA_VERSION, append_archive, golden_vectors, tool_versions
+from edge_effnet.convert.converter import tflite_from_converter, with_metadata
+from edge_effnet.convert.request import DEFAULT_CALIBRATION
+from edge_effnet.convert.tflite import tflite_from_graph, tflite_from_quantized
+from edge_effnet.errors import GateError
+from edge_effnet.images import Preprocessing
+from edge_effnet.inspect import read_model_bytes
+from edge_effnet.inspect.audit import audit
+from edge_effnet.models import build
+from edge_effnet.models.fold import fold_normalisation, fold_std
+from edge_effnet.models.freeze import freeze
+from edge_effnet.models.labels import imagenet_labels, read_labels
+from edge_effnet.quantize.ptq import quantize_by_reconstruction
+from edge_effnet.quantize.recipes import get_recipe
+from edge_effnet.quantize.segments import cut_into_segments
+from edge_effnet.runtimes.litert import LocalModel
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from edge_effnet.calibrate import CalibrationFeed
+    from edge_effnet.convert.request import ConvertRequest
+    from edge_effnet.models import BuiltModel
+    from edge_effnet.models.graph import Graph
+    from edge_effnet.progress import Reporter
+
+__all__ = ["ConvertResult", "convert"]
+
+_TOOLS = ("ai-edge-litert", "tensorflow", "tf_keras", "numpy", "pillow")
+_IMAGENET_CLASSES = 1000
+
+
+@dataclass(frozen=True)
+class ConvertResult:
+    """What a conversion made; `record` is the document of ``convert --json``."""
+
+    path: Path
+    contract_path: Path
+    record: dict[str, Any]
+    notes: tuple[str, ...]
+
+
+def convert(request: ConvertRequest, reporter: Reporter) -> ConvertResult:
+    """Convert one model.
+
+    Raises:
+        UsageError: The output is there already, or an option does not go with the model.
+        DataError: Weights, labels or calibration images are unusable.
+        ConversionError: The network has a part that cannot be converted.
+        GateError: The result is not integers from end to end.
+    """
+    if request.output is not None:
+        check_output(request.output, force=request.force)
+    with reporter.stage("build"):
+        built = _build(request, reporter)
+    path = request.path(built.resolution_px)
+    check_output(path, force=request.force)
+    labels = _labels(request, built)
+    with reporter.stage("freeze"):
+        graph = freeze(built.keras, built.normalisation, name=built.id)
+    preprocessing = Preprocessing(built.resolution_px, built.crop_fraction)
+    feed = _open_feed(request, preprocessing, reporter) if request.integer else None
+    model, choices = _write_model(request, graph, feed, reporter)
+    contract = _contract(request, built, preprocessing, feed, labels, choices)
+    contract["io"] = _io_record(model)
+    content = append_archive(with_metadata(model, {CONTRACT_NAME: json.dumps(contract).encode()}), contract)
+    if request.integer:
+        _require_integer(content, request.io)
+    with reporter.stage("golden"):
+        golden = golden_vectors(LocalModel(content), preprocessing)
+    return _leave(request, reporter, path, content, contract, golden, built.notes)
+
+
+def _build(request: ConvertRequest, reporter: Reporter) -> BuiltModel:
+    return build(
+        request.model,
+        weights=request.weights,
+        num_classes=request.num_classes,
+        resolution_px=request.resolution_px,
+        activation=request.activation,  # type: ignore[arg-type]  # the builder refuses an unknown one, with the list
+        squeeze_excite=request.squeeze_excite,
+        allow_new_head=request.allow_new_head,
+        seed=request.seed,
+        reporter=reporter,
+    )
+
+
+def _labels(request: ConvertRequest, built: BuiltModel) -> tuple[str, ...] | None:
+    classes = int(built.keras.outputs[0].shape[-1])
+    if request.labels is not None:
+        return read_labels(request.labels, classes)
+    if built.labels is not None:
+        return built.labels
+    # A network with random weights has outputs and no classes.
+    return imagenet_labels() if classes == _IMAGENET_CLASSES and built.weights.kind != "random" else None
+
+
+def _open_feed(request: ConvertRequest, preprocessing: Preprocessing, reporter: Reporter) -> CalibrationFeed:
+    with reporter.stage("calibration images"):
+        feed = open_calibration(
+            request.calibration or DEFAULT_CALIBRATION,
+            preprocessing,
+            samples=request.calibration_samples,
+            seed=request.seed,
+            reporter=reporter,
+        )
+        report = lint_feed(feed, request.evaluation)
+    for finding in report.findings:
+        reporter.note("warning" if finding.severity != "info" else "info", f"calibration: {finding.detail}")
+    require_usable(report)
+    if request.calibration is None:
+        reporter.note(
+            "warning", f"no --calibration given: the embedded {DEFAULT_CALIBRATION} costs accuracy against real photographs"
+        )
+    return feed
+
+
+def _write_model(
+    request: ConvertRequest, graph: Graph, feed: CalibrationFeed | None, reporter: Reporter
+) -> tuple[bytes, dict[str, Any]]:
+    """Return the model's bytes and what the recipe decided."""
+    if feed is None:
+        with reporter.stage("write"):
+            return tflite_from_graph(fold_std(graph), request.precision), {}
+    folded = fold_normalisation(graph)
+    settings = get_recipe(request.recipe).settings
+    if settings is None:
+        with reporter.stage("converter"):
+            return tflite_from_converter(folded, feed, request.io, reporter), {}
+    with reporter.stage("quantize", total=len(cut_into_segments(folded))):
+        quantized = quantize_by_reconstruction(folded, feed, settings, reporter)
+    with reporter.stage("write"):
+        factors = {name: [round(float(f), 4) for f in values] for name, values in quantized.factors.items() if np.any(values != 1)}
+        return tflite_from_quantized(quantized, io=request.io), {"channel_factors": factors}
+
+
+def _contract(
+    request: ConvertRequest,
+    built: BuiltModel,
+    preprocessing: Preprocessing,
+    feed: CalibrationFeed | None,
+    labels: tuple[str, ...] | None,
+    choices: dict[str, Any],
+) -> dict[str, Any]:
+    calibration = None if feed is None else {**feed.to_record(), "files_sha256": list(feed.files_sha256)}
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "model": {"id": built.id, "resolution_px": built.resolution_px, "activation": request.activation, "squeeze_excite": request.squeeze_excite},
+        "precision": request.precision,
+        "recipe": request.recipe if request.integer else None,
+        "preprocessing": preprocessing.to_record(),
+        "input_rule": "int8 = pixel - 128; uint8 = pixel; float32 = pixel as 0..255; RGB; the normalisation is inside the model",
+        "normalisation_inside": {"mean": list(built.normalisation.mean), "std": list(built.normalisation.std)},
+        "output_rule": "logits; top-1 is the largest, the lowest index wins a tie; softmax is the reader's",
+        "labels": None if labels is None else list(labels),
+        "weights": asdict(built.weights),
+        "calibration": calibration,
+        "tools": tool_versions(_TOOLS),
+        **choices,
+    }
+
+
+def _io_record(model: bytes) -> dict[str, Any]:
+    main = read_model_bytes(model).main
+    sides = {"input": main.input_tensors[0], "output": main.output_tensors[0]}
+    return {
+        side: {"dtype": tensor.type.lower(), "shape": list(tensor.shape), "scale": tensor.scale, "zero_point": tensor.zero_point}
+        for side, tensor in sides.items()
+    }
+
+
+def _require_integer(content: bytes, io: str) -> None:
+    result = audit(read_model_bytes(content), io=io)  # type: ignore[arg-type]  # checked by the request
+    if not result.full_integer:
+        errors = [finding for finding in result.findings if finding.severity == "error"]
+        raise GateError(
+            f"the result is not full integer: {len(errors)} findings, the first: {errors[0].reason}",
+            got=errors[0].tensor or errors[0].op,
+            hint=errors[0].fix,
+        )
+
+
+def _leave(
+    request: ConvertRequest,
+    reporter: Reporter,
+    path: Path,
+    content: bytes,
+    contract: dict[str, Any],
+    golden: list[dict[str, Any]],
+    notes: tuple[str, ...],
+) -> ConvertResult:
+    """Write the model and its contract, and describe them."""
+    write_bytes(path, content, force=request.force)
+    digest = sha256_of_file(path)
+    beside = {**contract, "file": path.name, "sha256": digest, "golden": golden}
+    own = path.with_suffix(".contract.json")
+    write_json(own, beside, force=True)
+    _write_common_contract(path, beside, reporter)
+    record = {
+        "schema_version": SCHEMA_VERSION,
+        "path": str(path),
+        "sha256": digest,
+        "size_bytes": len(content),
+        "model": contract["model"],
+        "precision": request.precision,
+        "recipe": contract["recipe"],
+        "weights": contract["weights"],
+        "calibration": contract["calibration"] and {key: contract["calibration"][key] for key in ("id", "sha256", "count")},
+        "io": contract["io"],
+        "contract": str(own),
+        "seconds": {stage: round(seconds, 3) for stage, seconds in reporter.seconds.items()},
+        "peak_rss_bytes": _peak_rss_bytes(),
+        "tools": contract["tools"],
+        "notes": list(notes),
+    }
+    return ConvertResult(path, own, record, notes)
+
+
+def _write_common_contract(path: Path, contract: dict[str, Any], reporter: Reporter) -> None:
+    """Write ``contract.json`` too, unless one of another model is there already."""
+    common = path.with_name("contract.json")
+    if common.is_file():
+        try:
+            owner = json.loads(common.read_text(encoding="utf-8")).get("file")
+        except (ValueError, AttributeError, OSError):
+            owner = None
+        if owner != path.name:
+            reporter.note("skipped", f"{common} belongs to another model and stays; this one's contract is {path.stem}.contract.json")
+            return
+    write_json(common, contract, force=True)
+
+
+def _peak_rss_bytes() -> int:
+    """Largest resident memory of this process so far; Linux counts in KiB, macOS in bytes."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024

@@ -1,0 +1,265 @@
+"""Post-training quantisation, one pass through the network: refit, equalise, find the range, round, go on.
+
+Two copies of the calibration images travel through the network side by side, one through the float network and one
+through what is quantised so far. Each layer is fitted to what the float network computes from what it will really get.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from edge_effnet.models.keras import import_tensorflow
+from edge_effnet.quantize.equalise import choose_factors
+from edge_effnet.quantize.execute import fake_quantize, input_values, integer_weights, run_node
+from edge_effnet.quantize.importance import channel_importance
+from edge_effnet.quantize.ranges import histogram, search_range
+from edge_effnet.quantize.reconstruct import refit
+from edge_effnet.quantize.sampling import sample_patches, sample_rows
+from edge_effnet.quantize.scheme import (
+    FIXED_GRIDS,
+    SHARED_GRID,
+    Grid,
+    channels_last,
+    grid_from_range,
+    input_grid,
+    quantize_graph,
+    quantize_weights,
+)
+from edge_effnet.quantize.segments import cut_into_segments, last_uses
+from edge_effnet.quantize.stores import Pairs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    import numpy.typing as npt
+
+    from edge_effnet.models.graph import Graph, Node
+    from edge_effnet.progress import Reporter
+    from edge_effnet.quantize.scheme import QuantizedGraph, QuantizedWeights
+    from edge_effnet.quantize.segments import Segment
+
+    Floats = npt.NDArray[np.float32]
+
+__all__ = ["Memory", "Settings", "quantize_by_reconstruction"]
+
+_ROWS_PER_INPUT: Final = 16
+_MIN_ROWS: Final = 20_000
+_MIN_IMAGES: Final = 32
+_RANGE_VALUES: Final = 400_000
+_FACTOR_ROWS: Final = 2_000
+_FACTOR_MIN_ROWS: Final = 1_000
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a recipe turns on.
+
+    Attributes:
+        refit: Ridge regression of every convolution's and dense layer's weights.
+        equalise: Scale outlier channels down through swish.
+        ranges: ``search`` (smallest weighted error after the activation) or ``minmax``.
+    """
+
+    refit: bool = True
+    equalise: bool = True
+    ranges: str = "search"
+
+
+@dataclass(frozen=True)
+class Memory:
+    """How much memory the pass may take for activations; weights and the runtime come on top."""
+
+    live_bytes: int = 1_200_000_000
+    store_bytes: int = 600_000_000
+
+
+class _Pass:
+    """The state of one pass: what is known of every tensor so far."""
+
+    def __init__(self, graph: Graph, settings: Settings, memory: Memory) -> None:
+        self.graph, self.settings, self.memory = graph, settings, memory
+        self.importance = channel_importance(graph)
+        self.last = last_uses(graph)
+        self.index = {node.name: position for position, node in enumerate(graph.nodes)}
+        self.factors: dict[str, Floats] = {}
+        self.ranges: dict[str, tuple[float, float]] = {}
+        self.grids: dict[str, Grid] = {graph.input_name: input_grid(graph)}
+        self.nodes: dict[str, Node] = {}
+        self.weights: dict[str, QuantizedWeights] = {}
+        self.chosen: dict[str, str] = {}
+
+    def follower(self, name: str) -> str:
+        """Return what a tensor goes into: ``swish``, ``hard_swish`` or ``identity``."""
+        kinds = {reader.kind for reader in self.graph.consumers(name)}
+        if kinds == {"logistic", "mul"}:
+            return "swish"
+        return "hard_swish" if kinds == {"hard_swish"} else "identity"
+
+    def scaled(self, node: Node) -> Node:
+        """Return a node whose weights undo the factors of its input's channels."""
+        factors = self.factors.get(node.inputs[0])
+        if factors is None or node.kernel is None:
+            return node
+        return replace(node, kernel=(node.kernel * factors[:, None]).astype(np.float32))
+
+    def refitted(self, node: Node, given: Any, wanted: Any) -> Node:
+        """Refit a convolution or dense layer; a depthwise one only gets its mean error back."""
+        bias = np.zeros(wanted.shape[-1], np.float32) if node.bias is None else node.bias
+        if node.kind == "depthwise":
+            error = wanted - run_node(node, [given], (node.kernel, bias), activate=False)
+            return replace(node, bias=bias + np.asarray(error).mean(axis=(0, 1, 2)))
+        kernel = channels_last(node).reshape(-1, wanted.shape[-1])
+        inputs, outputs = sample_patches(node, given, wanted, max(_MIN_ROWS, _ROWS_PER_INPUT * len(kernel)))
+        result = refit(inputs, outputs, kernel, bias)
+        self.chosen[node.name] = "kept" if result.kept else "bias" if result.strength is None else f"ridge {result.strength:g}"
+        return replace(node, kernel=result.kernel.reshape(channels_last(node).shape), bias=result.bias)
+
+    def equalised(self, node: Node, wanted: Any) -> Node:
+        """Divide outlier channels of what goes into a swish."""
+        rows = sample_rows(wanted, _FACTOR_ROWS)
+        if node.part == "se" or len(rows) < _FACTOR_MIN_ROWS or node.kernel is None or node.bias is None:
+            return node
+        factors = choose_factors(rows, self.importance[node.name])
+        self.factors[node.name] = factors
+        spread = factors[:, None] if node.kind == "depthwise" else factors
+        return replace(node, kernel=(node.kernel / spread).astype(np.float32), bias=(node.bias / factors).astype(np.float32))
+
+    def fit(self, node: Node, given: Any, wanted: Any) -> None:
+        """Decide the integers of a weighted operator from its quantised input and its float pre-activation."""
+        fitted = self.scaled(node)
+        if self.settings.refit:
+            fitted = self.refitted(fitted, given, wanted)
+        if self.settings.equalise and self.follower(node.name) == "swish":
+            fitted = self.equalised(fitted, wanted)
+        self.nodes[node.name] = fitted
+        self.weights[node.name] = quantize_weights(fitted, self.grids[node.inputs[0]].scale)
+
+    def run_quantised(self, node: Node, inputs: list[Any]) -> Any:
+        """Run an operator with its integers, before its output is rounded."""
+        weights = self.weights.get(node.name)
+        if weights is None:
+            return run_node(node, inputs)
+        return run_node(node, inputs, integer_weights(node, weights, self.grids[node.inputs[0]].scale))
+
+    def choose_grid(self, node: Node, values: Any) -> Grid:
+        """Choose the grid of an operator's output."""
+        if node.kind in FIXED_GRIDS:
+            return FIXED_GRIDS[node.kind]
+        if node.kind in SHARED_GRID and node.kind != "concat":
+            return self.grids[node.inputs[0]]
+        rows = sample_rows(values, max(_RANGE_VALUES // values.shape[-1], 1))
+        pooled = len(values.shape) == 2 or tuple(values.shape[1:3]) == (1, 1)
+        if pooled or self.settings.ranges == "minmax":
+            whole = np.asarray(values)
+            self.ranges[node.name] = (float(whole.min()), float(whole.max()))
+        else:
+            factors = self.factors.get(node.name)
+            weights = self.importance[node.name] * (1.0 if factors is None else factors.astype(np.float64) ** 2)
+            self.ranges[node.name] = search_range(histogram(rows, weights), self.follower(node.name))
+        return grid_from_range(*self.ranges[node.name])
+
+    def pass_factors_on(self, node: Node) -> None:
+        """A product or a mean of scaled channels is scaled as they are."""
+        known = [self.factors[name] for name in node.inputs if name in self.factors]
+        if known and node.kind in {"mul", "mean"}:
+            self.factors[node.name] = known[0]
+
+    def solve(self, segment: Segment, exact: Any, given: Any) -> tuple[Any, Any]:
+        """Decide everything inside a segment on some images; return its float and its quantised result."""
+        floats, rounded = {segment.source: exact}, {segment.source: given}
+        for node in segment.nodes:
+            position = self.index[node.name]
+            wanted = run_node(node, [floats[name] for name in node.inputs], activate=False)
+            if node.kernel is not None:
+                self.fit(node, rounded[node.inputs[0]], wanted)
+            self.pass_factors_on(node)
+            floats[node.name] = _activated(node, wanted)
+            output = self.run_quantised(node, [rounded[name] for name in node.inputs])
+            self.grids[node.name] = self.choose_grid(node, output)
+            rounded[node.name] = fake_quantize(output, self.grids[node.name])
+            for name in node.inputs:
+                if self.last[name] <= position:
+                    floats.pop(name, None)
+                    rounded.pop(name, None)
+        return floats[segment.result], rounded[segment.result]
+
+    def forward(self, segment: Segment, exact: Any, given: Any) -> tuple[Any, Any]:
+        """Run further images through a segment that is solved."""
+        floats, rounded = {segment.source: exact}, {segment.source: given}
+        for node in segment.nodes:
+            floats[node.name] = run_node(node, [floats[name] for name in node.inputs])
+            output = self.run_quantised(node, [rounded[name] for name in node.inputs])
+            rounded[node.name] = fake_quantize(output, self.grids[node.name])
+        return floats[segment.result], rounded[segment.result]
+
+
+def _activated(node: Node, values: Any) -> Any:
+    if node.activation == "none":
+        return values
+    tf = import_tensorflow()
+    return tf.nn.relu6(values) if node.activation == "relu6" else tf.nn.relu(values)
+
+
+def _images_needed(segment: Segment, graph: Graph, count: int, memory: Memory) -> int:
+    """Return how many images a segment is solved on: enough rows for its widest layer, as far as memory allows."""
+    needed = _MIN_IMAGES
+    for node in segment.nodes:
+        if node.kernel is not None and node.kind != "depthwise":
+            rows = max(_MIN_ROWS, _ROWS_PER_INPUT * math.prod(node.kernel.shape[:-1]))
+            needed = max(needed, math.ceil(rows / math.prod(graph.shapes[node.name][1:-1] or (1,))))
+    affordable = max(2, memory.live_bytes // (3 * segment.peak_bytes))
+    return min(needed, affordable, count)
+
+
+def _pixels(graph: Graph, batches: Iterable[npt.NDArray[np.uint8]]) -> Iterator[tuple[Floats, Floats]]:
+    for batch in batches:
+        values = input_values(graph, batch)
+        yield values, values
+
+
+def quantize_by_reconstruction(
+    graph: Graph,
+    feed: Any,
+    settings: Settings,
+    reporter: Reporter,
+    memory: Memory | None = None,
+) -> QuantizedGraph:
+    """Quantise a folded graph on calibration images, without labels and without gradients.
+
+    Args:
+        graph: The graph, with its normalisation folded in.
+        feed: Has ``count`` and ``batches(size)``, ``(n, height, width, 3) uint8``.
+        settings: What the recipe turns on.
+        reporter: Told of every segment.
+        memory: Limits; the defaults suit a machine with 4 GB.
+    """
+    tf = import_tensorflow()
+    limits = memory or Memory()
+    state = _Pass(graph, settings, limits)
+    segments = cut_into_segments(graph)
+    peak_bytes = max(segment.peak_bytes for segment in segments)
+    chunk = int(np.clip(limits.live_bytes // (6 * peak_bytes), 1, 32))
+    source: Iterable[tuple[Floats, Floats]] = _pixels(graph, feed.batches(chunk))
+    for segment in segments:
+        iterator = iter(source)
+        images = _images_needed(segment, graph, feed.count, limits)
+        head = list(itertools.islice(iterator, math.ceil(images / chunk)))
+        exact, given = (tf.constant(np.concatenate(side)) for side in zip(*head, strict=True))
+        result = state.solve(segment, exact, given)
+        store = Pairs(state.grids[segment.result], limits.store_bytes)
+        for start in range(0, int(exact.shape[0]), chunk):
+            store.append(*(np.asarray(side[start : start + chunk]) for side in result))
+        del exact, given, result, head
+        for pair in iterator:
+            store.append(*(np.asarray(side) for side in state.forward(segment, *(tf.constant(half) for half in pair))))
+        if isinstance(source, Pairs):
+            source.close()
+        source = store
+        reporter.advance()
+    fitted = replace(graph, nodes=tuple(state.nodes.get(node.name, node) for node in graph.nodes))
+    return quantize_graph(fitted, state.ranges, state.factors)

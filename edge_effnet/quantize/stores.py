@@ -1,0 +1,74 @@
+"""Activations of all calibration images at one cut of the network: small, and on disk when they are many.
+
+A float activation is kept in half precision, a quantised one as its int8 codes, which is exact.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from typing import IO, TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import numpy.typing as npt
+
+    from edge_effnet.quantize.scheme import Grid
+
+    Floats = npt.NDArray[np.float32]
+
+__all__ = ["Pairs", "codes_from_values", "values_from_codes"]
+
+
+def codes_from_values(values: Floats, grid: Grid) -> npt.NDArray[np.int8]:
+    """Return the int8 codes of values that lie on a grid."""
+    return np.rint(values / np.float32(grid.scale) + np.float32(grid.zero_point)).astype(np.int8)
+
+
+def values_from_codes(codes: npt.NDArray[np.int8], grid: Grid) -> Floats:
+    """Return the real values of int8 codes."""
+    return ((codes.astype(np.float32) - np.float32(grid.zero_point)) * np.float32(grid.scale)).astype(np.float32)
+
+
+class Pairs:
+    """Chunks of (float, quantised) activations in order, in memory up to a budget and in a temporary file beyond it."""
+
+    def __init__(self, grid: Grid, budget_bytes: int) -> None:
+        self.grid = grid
+        self._budget_bytes = budget_bytes
+        self._used_bytes = 0
+        self._chunks: list[tuple[npt.NDArray[np.float16], npt.NDArray[np.int8]] | None] = []
+        self._file: IO[bytes] | None = None
+
+    def append(self, exact: Floats, quantised: Floats) -> None:
+        """Keep one chunk, ``(images, ...)`` each."""
+        chunk = exact.astype(np.float16), codes_from_values(quantised, self.grid)
+        self._used_bytes += chunk[0].nbytes + chunk[1].nbytes
+        if self._used_bytes <= self._budget_bytes:
+            self._chunks.append(chunk)
+            return
+        self._file = self._file or tempfile.TemporaryFile(prefix="edge-effnet-")  # noqa: SIM115 - lives as long as self
+        np.save(self._file, chunk[0])
+        np.save(self._file, chunk[1])
+        self._chunks.append(None)
+
+    def __iter__(self) -> Iterator[tuple[Floats, Floats]]:
+        """Yield the chunks as float32 values, in the order in which they came."""
+        if self._file is not None:
+            self._file.seek(0)
+        for chunk in self._chunks:
+            exact, codes = chunk if chunk is not None else (self._load(), self._load())
+            yield exact.astype(np.float32), values_from_codes(codes, self.grid)
+
+    def _load(self) -> npt.NDArray[np.generic]:
+        assert self._file is not None  # noqa: S101 - a chunk is None only after a file was opened
+        loaded: npt.NDArray[np.generic] = np.load(self._file, allow_pickle=False)
+        return loaded
+
+    def close(self) -> None:
+        """Forget everything."""
+        self._chunks.clear()
+        if self._file is not None:
+            self._file.close()
