@@ -32,7 +32,9 @@ _LAYERS = ("index", "operator", "output", "shape", "MACs", "bytes")
 def inspect(
     model: Path = typer.Argument(..., metavar="MODEL", help="A .tflite file."),
     io: str = typer.Option(
-        "auto", "--io", help="What inputs and outputs should be: auto (int8 or uint8), int8, uint8, float32."
+        "auto",
+        "--io",
+        help="Declared type of inputs and outputs: auto (as the file says, else int8 or uint8), int8, uint8, float32.",
     ),
     layers: int = typer.Option(
         None, "--layers", min=0, help="How many layers to list, largest first (table: 10, JSON: all)."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -11,8 +11,6 @@ from edge_effnet.cli.console import TerminalReporter, print_json, print_lines, p
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from edge_effnet.quickstart import Quickstart
 
 __all__ = ["quickstart"]
 
@@ -39,76 +37,75 @@ def quickstart(
     from edge_effnet.quickstart import QuickstartRequest, run_quickstart
 
     request = QuickstartRequest(output, pictures, samples, runs, force)
-    found = run_quickstart(request, TerminalReporter(quiet=as_json))
+    record = run_quickstart(request, TerminalReporter(quiet=as_json)).to_record()
     if as_json:
-        print_json(found.to_record())
+        print_json(record)
         return
-    print_table(_title(found), _COLUMNS, list(_rows(found)))
-    print_lines(*_lines(found))
+    print_table(_title(record), _COLUMNS, list(_rows(record)))
+    print_lines(*_lines(record))
 
 
-def _title(found: Quickstart) -> str:
-    record = found.to_record()
+def _title(record: dict[str, Any]) -> str:
+    data = record["set"]
+    classes = len(data["classes"])
     return (
-        f"EfficientNet-B0, {record['resolution_px']} px, our own weights for {record['set']['id']} "
-        f"({len(record['set']['classes'])} classes)"
+        f"EfficientNet-B0, {record['resolution_px']} px, our own weights for {data['id']} ({classes} classes)"
     )
 
 
-def _rows(found: Quickstart) -> Iterator[tuple[str, ...]]:
-    record = found.to_record()
+def _rows(record: dict[str, Any]) -> Iterator[tuple[str, ...]]:
     floats, ints = record["eval"]["models"]
     sizes = [record["convert"][precision]["size_bytes"] for precision in ("float32", "w8a8")]
-    yield "size, MB", *(f"{size / 1e6:.2f}" for size in sizes), f"{sizes[0] / sizes[1]:.2f} x smaller"
-    yield f"top-1 % of {ints['n']} [95 %]", _share(floats), _share(ints), _drop(record["eval"]["paired"])
-    yield "same first class, %", "", "", f"{record['eval']['paired']['agreement']:.2f}"
-    yield "full integer", "no", _verdict(found), _operators(found)
     first, last = record["latency"]["models"]
-    ratio = f"{record['latency']['speed_up']:.2f} x faster"
-    yield "latency, ms [quartiles]", _latency(first), _latency(last), ratio
+    yield "size, MB", *(f"{size / 1e6:.2f}" for size in sizes), f"{sizes[0] / sizes[1]:.2f} x smaller"
+    yield f"top-1 % of {ints['n']} [95 %]", _share(floats), _share(ints), _change(record["eval"]["paired"])
+    yield "same first class, %", "", "", f"{record['eval']['paired']['agreement']:.2f}"
+    yield "full integer", "no", *_verdict(record["inspect"])
+    yield (
+        "latency, ms [quartiles]",
+        _time(first),
+        _time(last),
+        f"{record['latency']['speed_up']:.2f} x faster",
+    )
 
 
-def _share(model: dict[str, float | list[float]]) -> str:
-    low, high = model["top1_ci95"]  # type: ignore[misc]
+def _share(model: dict[str, Any]) -> str:
+    low, high = model["top1_ci95"]
     return f"{model['top1']:.2f} [{low:.2f}, {high:.2f}]"
 
 
-def _drop(pair: dict[str, float | list[float]]) -> str:
-    """Return the change from float to int8 in points: the drop of the record with its sign turned."""
-    low, high = pair["ci95"]  # type: ignore[misc]
-    return f"{0 - pair['drop_top1']:+.2f} [{0 - high:+.2f}, {0 - low:+.2f}] points"  # type: ignore[operator]
+def _change(pair: dict[str, Any]) -> str:
+    """Return the change from float to int8: the drop of the record with its sign turned."""
+    low, high = pair["ci95"]
+    return f"{0 - pair['drop_top1']:+.2f} [{0 - high:+.2f}, {0 - low:+.2f}] points"
 
 
-def _verdict(found: Quickstart) -> str:
-    audit = found.inspection.audit
-    return f"{'yes' if audit.full_integer else 'NO'}, {audit.count('warning')} warnings"
+def _verdict(audit: dict[str, Any]) -> tuple[str, str]:
+    warnings = sum(finding["severity"] == "warning" for finding in audit["findings"])
+    share = 100.0 * audit["macs"]["int8"] / audit["macs"]["total"]
+    return (
+        f"{'yes' if audit['full_integer'] else 'NO'}, {warnings} warnings",
+        f"{sum(audit['ops'].values())} operators, {share:.0f} % of MACs int8",
+    )
 
 
-def _operators(found: Quickstart) -> str:
-    cost = found.inspection.cost
-    share = 100.0 * cost.int8_macs / cost.macs if cost.macs else 0.0
-    return f"{sum(cost.operators.values())} operators, {share:.0f} % of MACs int8"
-
-
-def _latency(model: dict[str, float | list[float]]) -> str:
-    low, high = model["quartiles_ms"]  # type: ignore[misc]
+def _time(model: dict[str, Any]) -> str:
+    low, high = model["quartiles_ms"]
     return f"{model['median_ms']:.2f} [{low:.2f}, {high:.2f}]"
 
 
-def _lines(found: Quickstart) -> Iterator[str]:
-    record = found.to_record()
-    latency, convert = record["latency"]["conditions"], record["convert"]["w8a8"]
+def _lines(record: dict[str, Any]) -> Iterator[str]:
+    data, conditions, int8 = record["set"], record["latency"]["conditions"], record["convert"]["w8a8"]
     yield (
-        f"pictures: split {record['set']['split']} of {record['set']['id']}, never trained or calibrated on; "
-        f"calibrated on {convert['calibration']['count']} of split train; Wilson intervals, paired difference"
+        f"pictures: split {data['split']} of {data['id']}, never trained or calibrated on; calibrated on "
+        f"{int8['calibration']['count']} of split train; Wilson intervals, paired difference"
     )
     yield (
-        f"latency: measured on this machine ({latency['host']['machine']}), {latency['engine']}, "
-        f"{latency['threads']} thread, {latency['statistic']}"
+        f"latency: measured here ({conditions['host']['machine']}), {conditions['engine']}, "
+        f"{conditions['threads']} thread, {conditions['statistic']}"
     )
-    stages = ", ".join(f"{name} {seconds:.0f}" for name, seconds in record["seconds"].items())
-    yield f"seconds: {stages}"
-    yield f"{convert['path']}  sha256 {convert['sha256']}"
-    first, *others = found.next_commands
+    yield "seconds: " + ", ".join(f"{stage} {seconds:.0f}" for stage, seconds in record["seconds"].items())
+    yield f"{int8['path']}  sha256 {int8['sha256']}"
+    first, *others = record["next"]
     yield f"next: {first}"
     yield from (f"      {command}" for command in others)

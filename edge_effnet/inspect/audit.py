@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from edge_effnet.errors import UnknownNameError
 from edge_effnet.inspect import rules_graph, rules_scales, rules_types
+from edge_effnet.inspect.declared import declared_interface
 from edge_effnet.inspect.findings import INTERFACES, Audit, Finding, Interface, View
 
 if TYPE_CHECKING:
@@ -60,7 +61,8 @@ def audit(model: Model, *, io: Interface = "auto") -> Audit:
 
     Args:
         model: What `read_model` gives.
-        io: What its inputs and outputs are declared to be. ``auto`` accepts int8 and uint8; float32 has to be declared.
+        io: What its inputs and outputs are declared to be. ``auto`` takes what the contract inside the file
+            says; without one it accepts int8 and uint8, so that a float32 interface has to be declared.
 
     Returns:
         The findings, errors first.
@@ -70,9 +72,10 @@ def audit(model: Model, *, io: Interface = "auto") -> Audit:
     """
     if io not in INTERFACES:
         raise UnknownNameError("interface", io, INTERFACES)
-    view = View(model, io)
+    interface = declared_interface(model) if io == "auto" else io
+    view = View(model, interface)
     findings = [replace(finding, rule=rule.__name__) for rule in RULES for finding in rule(view)]
-    return Audit(tuple(sorted(findings, key=_place)), io)
+    return Audit(tuple(sorted(findings, key=_place)), interface)
 
 
 def _place(finding: Finding) -> tuple[int, int]:

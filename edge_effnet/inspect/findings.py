@@ -14,7 +14,7 @@ Severity = Literal["error", "warning", "info"]
 Interface = Literal["auto", "int8", "uint8", "float32"]
 
 INTERFACES: tuple[Interface, ...] = ("auto", "int8", "uint8", "float32")
-"""What a model's inputs and outputs may be declared to be; ``auto`` takes 8-bit ones as they are."""
+"""What a model's inputs and outputs may be declared to be; ``auto``: as the file declares, else 8-bit ones as they are."""
 
 
 @dataclass(frozen=True)

@@ -86,7 +86,7 @@ def read_model_bytes(data: bytes | memoryview, *, source: str = "the given bytes
 
 
 def _check_identifier(head: bytes, source: str) -> None:
-    if len(head) < 8 or head[4:8] != FILE_IDENTIFIER:
+    if head[4:8] != FILE_IDENTIFIER:
         raise DataError(
             "not a TFLite model: bytes 4 to 7 are not TFL3" if head else "the model file is empty",
             got=source,

@@ -127,7 +127,7 @@ def foreign_operator(view: View) -> Iterator[Finding]:
     for operator in view.graph.operators:
         if operator.kind == "flex":
             reason, fix = "TensorFlow's own kernel (Flex) in float", "replace the layer by builtin operators"
-        elif operator.name == EDGETPU_CUSTOM_OP and operator.kind == "custom":
+        elif operator.name == EDGETPU_CUSTOM_OP:
             reason, fix = (
                 "compiled for the Edge TPU: what it holds cannot be audited",
                 "inspect the file before compilation",

@@ -38,6 +38,7 @@ class Baseline:
         constructor: Its function in ``tf_keras.applications``.
         resolution_px: Native side of the square input.
         normalisation: Of RGB pixels.
+        least_px: Smallest side that leaves something on the last map.
         is_bgr: Whether the published weights take B, G, R; their first kernel is then turned round, so that the model
             takes RGB like every other.
     """
@@ -45,6 +46,7 @@ class Baseline:
     constructor: str
     resolution_px: int
     normalisation: Normalisation
+    least_px: int = 32
     is_bgr: bool = False
 
 
@@ -52,8 +54,8 @@ BASELINES: Mapping[str, Baseline] = MappingProxyType({
     "mobilenet_v2": Baseline("MobileNetV2", 224, _TF),
     "resnet50": Baseline("ResNet50", 224, _CAFFE, is_bgr=True),
     "densenet121": Baseline("DenseNet121", 224, _TORCH),
-    "inception_v3": Baseline("InceptionV3", 299, _TF),
-    "xception": Baseline("Xception", 299, _TF),
+    "inception_v3": Baseline("InceptionV3", 299, _TF, least_px=75),
+    "xception": Baseline("Xception", 299, _TF, least_px=71),
     "vgg16": Baseline("VGG16", 224, _CAFFE, is_bgr=True),
 })  # fmt: skip
 """Model id -> network."""
@@ -62,11 +64,7 @@ BASELINES: Mapping[str, Baseline] = MappingProxyType({
 def build_baseline(
     model_id: str, *, num_classes: int, resolution_px: int, include_top: bool, batch_size: int | None
 ) -> Any:
-    """Build a baseline with logits as its output; its weights are Keras' own random ones.
-
-    Raises:
-        ValueError: Keras refuses the resolution.
-    """
+    """Build a baseline with logits as its output; its weights are Keras' own random ones."""
     keras = import_keras()
     tensor = keras.Input((resolution_px, resolution_px, 3), batch_size=batch_size, name="input")
     options = {"classes": num_classes, "classifier_activation": None} if include_top else {}
@@ -101,4 +99,6 @@ def to_rgb(model_id: str, target: Target, found: Found) -> Found:
         return found
     variables["kernel"] = np.ascontiguousarray(kernel[:, :, ::-1])
     note = f"the published weights take B, G, R: {first}'s kernel is turned round to take R, G, B"
-    return replace(found, tensors={**found.tensors, first: variables}, notes=(*found.notes, note), is_rgb=True)
+    return replace(
+        found, tensors={**found.tensors, first: variables}, notes=(*found.notes, note), is_rgb=True
+    )

@@ -96,7 +96,9 @@ class Composer:
             return branch
         if drop_rate > 0:
             noise_shape = (None, 1, 1, 1)
-            branch = self._layers.Dropout(drop_rate, noise_shape=noise_shape, name=f"{block.name}_drop")(branch)
+            branch = self._layers.Dropout(drop_rate, noise_shape=noise_shape, name=f"{block.name}_drop")(
+                branch
+            )
         return self._layers.Add(name=f"{block.name}_add")([branch, tensor])
 
     def _mbconv(self, tensor: Any, block: Block) -> Any:
@@ -122,20 +124,18 @@ class Composer:
         """Without expansion the only convolution is called ``project_conv`` and has an activation."""
         name, expands = block.name, block.expansion != 1
         pad = f"{name}_expand_pad" if expands else f"{name}_project_pad"
-        tensor, padding = self._padded(
-            tensor, block.kernel, block.stride, pad, symmetric=block.symmetric_padding
-        )
-        strided = {"kernel": block.kernel, "stride": block.stride, "padding": padding}
+        kernel, stride = block.kernel, block.stride
+        tensor, padding = self._padded(tensor, kernel, stride, pad, symmetric=block.symmetric_padding)
         if expands:
             tensor = self._conv_bn(
-                tensor, block.expanded_channels, f"{name}_expand_conv", f"{name}_expand_bn",
-                activation=f"{name}_expand_activation", **strided,
+                tensor, block.expanded_channels, f"{name}_expand_conv", f"{name}_expand_bn", kernel, stride,
+                padding=padding, activation=f"{name}_expand_activation",
             )  # fmt: skip
-            strided = {}
+            kernel, stride, padding = 1, 1, "same"
         tensor = self._squeeze_excite(tensor, block)
         return self._conv_bn(
-            tensor, block.out_channels, f"{name}_project_conv", f"{name}_project_bn",
-            activation=None if expands else f"{name}_project_activation", **strided,
+            tensor, block.out_channels, f"{name}_project_conv", f"{name}_project_bn", kernel, stride,
+            padding=padding, activation=None if expands else f"{name}_project_activation",
         )  # fmt: skip
 
     def _squeeze_excite(self, tensor: Any, block: Block) -> Any:
@@ -154,7 +154,9 @@ class Composer:
             )(gate)  # fmt: skip
         return self._layers.Multiply(name=f"{name}_excite")([tensor, gate])
 
-    def _padded(self, tensor: Any, kernel: int, stride: int, name: str, *, symmetric: bool) -> tuple[Any, str]:
+    def _padded(
+        self, tensor: Any, kernel: int, stride: int, name: str, *, symmetric: bool
+    ) -> tuple[Any, str]:
         """Return the tensor behind its zero padding, where it has a layer of its own, and the ``padding`` that is left."""
         if stride == 1 or not (symmetric or self._flavour.explicit_padding):
             return tensor, "same"
@@ -169,10 +171,20 @@ class Composer:
     ) -> Any:  # fmt: skip
         """Convolution without bias and batch norm; ``activation`` is the name of the activation's layer, if any."""
         tensor = self._layers.Conv2D(
-            filters, kernel, strides=stride, padding=padding, use_bias=False, kernel_initializer="zeros", name=conv
+            filters,
+            kernel,
+            strides=stride,
+            padding=padding,
+            use_bias=False,
+            kernel_initializer="zeros",
+            name=conv,
         )(tensor)
         tensor = self._batch_norm(tensor, norm)
-        return tensor if activation is None else self._layers.Activation(self._activation, name=activation)(tensor)
+        return (
+            tensor
+            if activation is None
+            else self._layers.Activation(self._activation, name=activation)(tensor)
+        )
 
     def _batch_norm(self, tensor: Any, name: str) -> Any:
         return self._layers.BatchNormalization(

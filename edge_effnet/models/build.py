@@ -14,7 +14,7 @@ from edge_effnet.models.built import BuiltModel, WeightsRecord
 from edge_effnet.models.initialise import initialise
 from edge_effnet.models.keras import import_keras
 from edge_effnet.models.weights import CLASSIFIER, Target, fit, put, slots_of
-from edge_effnet.variants.scale import MIN_RESOLUTION_PX, architecture
+from edge_effnet.variants.scale import architecture
 from edge_effnet.variants.table import VARIANTS, get_variant
 
 if TYPE_CHECKING:
@@ -140,7 +140,9 @@ def build(
     if weights == "random":
         loaded = _random(plan, num_classes, seed)
     else:
-        loaded = _from_file(plan, weights, num_classes, allow_new_head=allow_new_head, seed=seed, reporter=reporter)
+        loaded = _from_file(
+            plan, weights, num_classes, allow_new_head=allow_new_head, seed=seed, reporter=reporter
+        )
     return BuiltModel(
         id=model_id,
         keras=loaded.keras,
@@ -164,7 +166,9 @@ def _plan(
 ) -> _Plan:
     if model_id in BASELINES:
         if activation is not None or squeeze_excite is not None:
-            raise UsageError(f"{model_id} has no choice of activation or squeeze-and-excite", hint="leave both out")
+            raise UsageError(
+                f"{model_id} has no choice of activation or squeeze-and-excite", hint="leave both out"
+            )
         return _baseline_plan(model_id, resolution_px, include_top, batch_size)
     if model_id not in VARIANTS:
         raise UnknownNameError("model", model_id, MODEL_IDS)
@@ -183,7 +187,9 @@ def _plan(
 
     notes: tuple[str, ...] = ()
     if activation not in {None, variant.activation}:
-        notes = (f"activation {activation} in place of {variant.activation}, with which published weights were trained",)
+        notes = (
+            f"activation {activation} in place of {variant.activation}, with which published weights were trained",
+        )
     return _Plan(
         model_id,
         make,
@@ -195,21 +201,26 @@ def _plan(
     )
 
 
-def _baseline_plan(model_id: str, resolution_px: int | None, include_top: bool, batch_size: int | None) -> _Plan:
+def _baseline_plan(
+    model_id: str, resolution_px: int | None, include_top: bool, batch_size: int | None
+) -> _Plan:
     baseline = BASELINES[model_id]
     side_px = baseline.resolution_px if resolution_px is None else resolution_px
-    if side_px < MIN_RESOLUTION_PX:
-        raise UsageError("the resolution is too small", got=side_px, allowed=f"{MIN_RESOLUTION_PX} px or more")
+    if side_px < baseline.least_px:
+        raise UsageError(
+            "the resolution is too small", got=side_px, allowed=f"{baseline.least_px} px or more"
+        )
 
     def make(classes: int) -> tuple[Any, None]:
         if classes < 1:
             raise UsageError("the number of classes is too small", got=classes, allowed="1 or more")
-        try:
-            model = build_baseline(
-                model_id, num_classes=classes, resolution_px=side_px, include_top=include_top, batch_size=batch_size
-            )
-        except ValueError as error:
-            raise UsageError(f"Keras refuses this {model_id}: {error}", got=f"{side_px} px") from error
+        model = build_baseline(
+            model_id,
+            num_classes=classes,
+            resolution_px=side_px,
+            include_top=include_top,
+            batch_size=batch_size,
+        )
         return model, None
 
     return _Plan(model_id, make, baseline.normalisation, _BASELINE_CROP)

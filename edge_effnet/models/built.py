@@ -64,7 +64,9 @@ class BuiltModel:
 
     def normalise(self, pixels: npt.ArrayLike) -> npt.NDArray[np.float32]:
         """Return ``(pixels - mean) / std``; ``pixels`` are ``(..., 3)`` RGB in 0..255."""
-        mean, std = (np.asarray(side, np.float32) for side in (self.normalisation.mean, self.normalisation.std))
+        mean, std = (
+            np.asarray(side, np.float32) for side in (self.normalisation.mean, self.normalisation.std)
+        )
         return np.asarray((np.asarray(pixels, np.float32) - mean) / std)
 
     def predict_logits(self, pixels: npt.ArrayLike, batch_size: int = 32) -> npt.NDArray[np.float32]:
@@ -83,7 +85,11 @@ class BuiltModel:
         pixels = np.asarray(pixels)
         expected = (self.resolution_px, self.resolution_px, 3)
         if pixels.ndim != 4 or pixels.shape[1:] != expected:
-            raise UsageError("pictures of the wrong shape", got=pixels.shape, allowed=f"(n, {', '.join(map(str, expected))})")
+            raise UsageError(
+                "pictures of the wrong shape",
+                got=pixels.shape,
+                allowed=f"(n, {', '.join(map(str, expected))})",
+            )
         if batch_size < 1:
             raise UsageError("the batch size is too small", got=batch_size, allowed="1 or more")
         fixed = self.keras.inputs[0].shape[0]

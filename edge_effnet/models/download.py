@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import http.client
+import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -68,14 +69,14 @@ def fetch(release: Release, folder: Path, reporter: Reporter) -> Path:
     path = folder / release.file_name
     if path.is_file():
         if not _is_published(path, release):
-            raise DataError("the weights in the cache are damaged", got=path, hint=f"rm {path}, then try again")
+            raise DataError(
+                "the weights in the cache are damaged", got=path, hint=f"rm {path}, then try again"
+            )
         return path
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with atomic_output(path, force=True) as temporary:
             _download(release, temporary, reporter)
-            if not _is_published(temporary, release):
-                raise OSError("what came is not the published file: its MD5 differs")
     except (OSError, ValueError, http.client.HTTPException) as error:
         raise _fault(release, path, error) from error
     except EnvironmentFault as error:  # how `atomic_output` reports what went wrong inside it
@@ -84,6 +85,8 @@ def fetch(release: Release, folder: Path, reporter: Reporter) -> Path:
 
 
 def _fault(release: Release, path: Path, reason: BaseException) -> EnvironmentFault:
+    if isinstance(reason, urllib.error.HTTPError):
+        reason.close()  # a refusal holds its connection open
     return EnvironmentFault(
         "the weights could not be downloaded",
         got=f"{release.url}: {reason or type(reason).__name__}",
@@ -106,6 +109,8 @@ def _download(release: Release, path: Path, reporter: Reporter) -> None:
                 reporter.advance(len(piece))
     if expected is not None and received != expected:
         raise OSError(f"the connection broke after {received} of {expected} bytes")
+    if not _is_published(path, release):
+        raise OSError("what came is not the published file: its MD5 differs")
 
 
 def _is_published(path: Path, release: Release) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import hashlib
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge_effnet.artifacts import sha256_of_file
@@ -15,6 +14,7 @@ from edge_effnet.models.formats_guard import guarded
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from edge_effnet.models.weights import Found, Target
 
@@ -55,7 +55,9 @@ def read_weights(path: Path, target: Target) -> Found:
         kind = next((each for each in FORMATS if each.matches(path)), None)
         if kind is None:
             raise DataError(
-                "not a weights file that can be read", got=path, allowed=", ".join(each.name for each in FORMATS)
+                "not a weights file that can be read",
+                got=path,
+                allowed=", ".join(each.name for each in FORMATS),
             )
         return kind.read(path, target)
 

@@ -55,7 +55,11 @@ def _prefix(path: Path) -> Path:
     indices = sorted(path.glob("*.index"))
     if len(indices) > 1:
         latest = import_tensorflow().train.latest_checkpoint(str(path))
-        indices = [index for index in indices if latest and index.stem == latest.replace("\\", "/").rsplit("/", 1)[-1]]
+        indices = [
+            index
+            for index in indices
+            if latest and index.stem == latest.replace("\\", "/").rsplit("/", 1)[-1]
+        ]
     if not indices:
         raise DataError("the folder holds several checkpoints", got=path, hint="give one, without .index")
     return indices[0].with_suffix("")
@@ -64,7 +68,9 @@ def _prefix(path: Path) -> Path:
 def files_of(path: Path) -> list[Path]:
     """List the files of a checkpoint by name, the index among them."""
     prefix = _prefix(path)
-    return sorted(each for each in prefix.parent.iterdir() if _PART.sub("", each.name) == prefix.name and each != prefix)
+    return sorted(
+        each for each in prefix.parent.iterdir() if _PART.sub("", each.name) == prefix.name and each != prefix
+    )
 
 
 def read_checkpoint(path: Path, target: Target) -> Found:
@@ -77,13 +83,19 @@ def read_checkpoint(path: Path, target: Target) -> Found:
         check_claims(path, (tuple(shapes[source]) for source in wanted.values()))
         values = {name: np.asarray(reader.get_tensor(source), np.float32) for name, source in wanted.items()}
     except tensorflow.errors.OpError as error:
-        raise DataError("the checkpoint cannot be read", got=f"{path}: {error.message}", hint="download it again") from error
+        raise DataError(
+            "the checkpoint cannot be read", got=f"{path}: {error.message}", hint="download it again"
+        ) from error
     if not values:
-        raise DataError("the checkpoint holds no EfficientNet", got=f"{path}: {', '.join(sorted(shapes)[:5])}")
+        raise DataError(
+            "the checkpoint holds no EfficientNet", got=f"{path}: {', '.join(sorted(shapes)[:5])}"
+        )
     tensors = _homed(values, target)
     averaged = sum(source.endswith(_AVERAGE) for source in wanted.values())
     ignored = len(shapes) - sum(f"{name}{_AVERAGE}" in shapes for name in wanted) - len(wanted)
-    notes = [f"{averaged} of {len(wanted)} tensors are exponential moving averages; {ignored} of training are not used"]
+    notes = [
+        f"{averaged} of {len(wanted)} tensors are exponential moving averages; {ignored} of training are not used"
+    ]
     notes += _drop_background(tensors, target)
     return Found(tensors, "TensorFlow checkpoint", notes=tuple(notes))
 
@@ -129,8 +141,9 @@ def _slots_by_place(target: Target) -> dict[tuple[str, bool, str, int], Slot]:
         if prefix is None or slot.kind not in _KINDS:
             continue
         place: Any = (scopes[prefix], slot.layer[len(prefix) :].startswith("se_"), _KINDS[slot.kind])
-        count = sum(key[:3] == place for key in placed)
-        placed[(*place, count)] = slot
+        count = sum(other[:3] == place for other in placed)
+        key = (*place, count)
+        placed[key] = slot
     return placed
 
 

@@ -54,9 +54,8 @@ def check_claims(path: Path, shapes: Iterable[tuple[int, ...]]) -> None:
     Raises:
         DataError: Too many tensors or values.
     """
-    count = values = 0
-    for shape in shapes:
-        count += 1
+    values = 0
+    for count, shape in enumerate(shapes, start=1):
         values += math.prod(shape)
         if count > MAX_TENSORS or values > MAX_VALUES:
             raise DataError(

@@ -73,7 +73,7 @@ def read_archive(path: Path, target: Target) -> Found:
 
 
 def _read(file: Any, path: Path, target: Target) -> Found:
-    root = file["model_weights"] if "model_weights" in file else file
+    root = file.get("model_weights", file)
     datasets = _datasets(root)
     check_claims(path, (dataset.shape for dataset in datasets.values()))
     if _names(root, "layer_names") is not None:
@@ -100,7 +100,9 @@ def _datasets(root: Any) -> dict[str, Any]:
 
 def _values(dataset: Any) -> Floats:
     if not isinstance(dataset, h5py.Dataset) or dataset.external or dataset.is_virtual:
-        raise DataError("a tensor in the weights file is a link to something else", got=getattr(dataset, "name", dataset))
+        raise DataError(
+            "a tensor in the weights file is a link to something else", got=getattr(dataset, "name", dataset)
+        )
     if dataset.dtype.kind not in "fiu":
         raise DataError(f"tensor {dataset.name} does not hold numbers", got=dataset.dtype)
     return np.asarray(dataset[()], np.float32)
@@ -146,19 +148,21 @@ def _are_strangers(names: list[str], target: Target) -> bool:
 
 
 def _leaf(weight: str) -> str:
-    return weight.rsplit("/", 1)[-1].split(":")[0]
+    return weight.rsplit("/", 1)[-1].split(":", maxsplit=1)[0]
 
 
 def _renamed(slot: Slot | None, values: Mapping[str, Floats]) -> dict[str, Floats]:
     """Give a layer's tensors the names that tf_keras has for them."""
     leaves = [_leaf(weight) for weight in values]
     if slot is not None and not set(leaves) <= slot.shapes.keys() and len(leaves) == len(slot.shapes):
-        leaves = list(slot.shapes)  # other names in the same order: Keras 1's W and b, Keras 3's depthwise "kernel"
+        leaves = list(
+            slot.shapes
+        )  # other names in the same order: Keras 1's W and b, Keras 3's depthwise "kernel"
     return dict(zip(leaves, values.values(), strict=True))
 
 
 def _by_class(target: Target) -> dict[str, Slot]:
-    """Name every slot as Keras 3's files do: class and order, ``conv2d``, ``conv2d_1`` …"""
+    """Name every slot as Keras 3's files do: class and order, ``conv2d``, ``conv2d_1``, and so on."""
     counts: dict[str, int] = {}
     named = {}
     for slot in target.slots:

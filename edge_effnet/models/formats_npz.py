@@ -84,9 +84,7 @@ def _own(arrays: Mapping[str, Any], target: Target) -> Found:
             raise DataError(f"array {name} does not hold floating-point numbers", got=value.dtype)
         tensors.setdefault(layer, {})[variable] = value.astype(np.float32)
     statistics = tensors.pop(_NORMALISATION, {})
-    normalisation, notes = None, ()
-    if statistics:
-        normalisation, notes = adopted(_normalisation(statistics), target)
+    normalisation, notes = adopted(_normalisation(statistics), target) if statistics else (None, ())
     return Found(tensors, "own npz", normalisation, notes, is_rgb=True)
 
 
@@ -118,10 +116,16 @@ def _folded(arrays: Mapping[str, Any], target: Target) -> Found:
         (variable,) = convolution.shapes
         tensors[convolution.layer] = {variable: kernel}
         tensors[norm.layer] = _shift(np.asarray(arrays[f"{step}.bias"], np.float32), target.bn_epsilon)
-    for name in sorted(arrays.keys() - {f"{step}.{part}" for step in steps for part in ("kernel", "bias", "name")}):
+    for name in sorted(
+        arrays.keys() - {f"{step}.{part}" for step in steps for part in ("kernel", "bias", "name")}
+    ):
         layer, _, variable = name.rpartition(".")
         tensors.setdefault(layer or CLASSIFIER, {})[variable] = np.asarray(arrays[name], np.float32)
-    return Found(tensors, "npz with batch norm folded", notes=("batch norm is folded in the file: only its shift is left",))
+    return Found(
+        tensors,
+        "npz with batch norm folded",
+        notes=("batch norm is folded in the file: only its shift is left",),
+    )
 
 
 def _shift(bias: Floats, epsilon: float) -> dict[str, Floats]:
@@ -140,7 +144,9 @@ def _check_place(tensorflow_name: str, slot: Slot, target: Target) -> None:
     block = target.block_names[index] if index < len(target.block_names) else "none"
     if not slot.layer.startswith(f"{block}_"):
         raise DataError(
-            f"the folded weights do not fit {target.model_id}: their blocks are others", got=tensorflow_name, allowed=slot.layer
+            f"the folded weights do not fit {target.model_id}: their blocks are others",
+            got=tensorflow_name,
+            allowed=slot.layer,
         )
 
 

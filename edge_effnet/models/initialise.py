@@ -160,7 +160,7 @@ def _outcome(layer: Any, inputs: list[Moments], seed: int) -> Moments:
         return _WEIGHTED[kind](layer, inputs[0], rng)
     if kind == "Activation":
         return _activated(inputs[0], layer.activation.__name__)
-    return _UNWEIGHTED.get(kind, lambda moments: moments[0])(inputs)
+    return _UNWEIGHTED[kind](inputs) if kind in _UNWEIGHTED else inputs[0]
 
 
 def initialise(model: Any, seed: int, normalisation: Normalisation) -> None:

@@ -44,9 +44,13 @@ def keras_normalisation(
         mean = np.asarray(statistics["mean"], np.float64).reshape(3)
         variance = np.asarray(statistics["variance"], np.float64).reshape(3)
     except (KeyError, ValueError) as error:
-        raise DataError("the weights file's Normalization layer is not for RGB pictures", got=sorted(statistics)) from error
+        raise DataError(
+            "the weights file's Normalization layer is not for RGB pictures", got=sorted(statistics)
+        ) from error
     if not (np.isfinite(mean).all() and np.isfinite(variance).all() and (variance >= 0).all()):
-        raise DataError("the weights file's Normalization layer holds impossible numbers", got=(mean, variance))
+        raise DataError(
+            "the weights file's Normalization layer holds impossible numbers", got=(mean, variance)
+        )
     published = target.normalisation
     std = np.maximum(np.sqrt(variance), _EPSILON)
     if _alike(mean * 255, published.mean) and _alike(variance * 255, published.std):
@@ -73,5 +77,7 @@ def _triple(values: object) -> tuple[float, float, float]:
 
 
 def _words(normalisation: Normalisation) -> str:
-    mean, std = (", ".join(f"{value:g}" for value in side) for side in (normalisation.mean, normalisation.std))
+    mean, std = (
+        ", ".join(f"{value:g}" for value in side) for side in (normalisation.mean, normalisation.std)
+    )
     return f"(pixel - ({mean})) / ({std})"

@@ -118,7 +118,9 @@ def put(model: Any, tensors: Tensors) -> None:
         model.get_layer(slot.layer).set_weights([tensors[slot.layer][name] for name in slot.shapes])
 
 
-def fit(target: Target, found: Found, *, allow_new_head: bool = False, seed: int = 0) -> tuple[Tensors, tuple[str, ...]]:
+def fit(
+    target: Target, found: Found, *, allow_new_head: bool = False, seed: int = 0
+) -> tuple[Tensors, tuple[str, ...]]:
     """Account for every tensor of a file and every variable of a model.
 
     Args:
@@ -152,14 +154,18 @@ def _holds(variables: Mapping[str, Floats], slot: Slot) -> bool:
 
 
 def _flat(tensors: Tensors) -> dict[str, Floats]:
-    return {f"{layer}/{name}": value for layer, variables in tensors.items() for name, value in variables.items()}
+    return {
+        f"{layer}/{name}": value for layer, variables in tensors.items() for name, value in variables.items()
+    }
 
 
 def _check(target: Target, tensors: Tensors, layout: str) -> None:
     have = _flat(tensors)
     want = {f"{slot.layer}/{name}": shape for slot in target.slots for name, shape in slot.shapes.items()}
     shapes = [
-        f"{name} {have[name].shape} for {want[name]}" for name in want if name in have and have[name].shape != want[name]
+        f"{name} {have[name].shape} for {want[name]}"
+        for name in want
+        if name in have and have[name].shape != want[name]
     ]
     problems = {
         "without a home in the model": [name for name in have if name not in want],

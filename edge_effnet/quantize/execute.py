@@ -12,9 +12,10 @@ import numpy as np
 
 from edge_effnet.models.keras import import_tensorflow
 from edge_effnet.quantize.scheme import QMAX, QMIN
+from edge_effnet.quantize.segments import last_uses
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     import numpy.typing as npt
 
@@ -138,9 +139,17 @@ def float_function(graph: Graph) -> Callable[[Tensor], dict[str, Tensor]]:
     return run
 
 
-def quantized_function(quantized: QuantizedGraph) -> Callable[[Tensor], dict[str, Tensor]]:
-    """Return the fake-quant graph: a function from the graph's input to every tensor, on the grids."""
+def quantized_function(
+    quantized: QuantizedGraph, keep: Collection[str] | None = None
+) -> Callable[[Tensor], dict[str, Tensor]]:
+    """Return the fake-quant graph: a function from the graph's input to its tensors, on the grids.
+
+    Args:
+        quantized: The graph with its grids and integers.
+        keep: Tensors to return; any other is dropped after its last use, which bounds memory. None returns all.
+    """
     graph, grids = quantized.graph, quantized.grids
+    last = last_uses(graph)
     real = {
         node.name: integer_weights(node, quantized.weights[node.name], grids[node.inputs[0]].scale)
         for node in graph.nodes
@@ -149,9 +158,13 @@ def quantized_function(quantized: QuantizedGraph) -> Callable[[Tensor], dict[str
 
     def run(values: Tensor) -> dict[str, Tensor]:
         tensors = {graph.input_name: values}
-        for node in graph.nodes:
+        for index, node in enumerate(graph.nodes):
             output = run_node(node, [tensors[name] for name in node.inputs], real.get(node.name))
             tensors[node.name] = fake_quantize(output, grids[node.name])
+            if keep is not None:
+                for name in set(node.inputs).difference(keep):
+                    if last[name] <= index:
+                        del tensors[name]
         return tensors
 
     return run

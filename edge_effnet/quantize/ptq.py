@@ -18,7 +18,7 @@ from edge_effnet.quantize.equalise import choose_factors
 from edge_effnet.quantize.execute import fake_quantize, input_values, integer_weights, run_node
 from edge_effnet.quantize.importance import channel_importance
 from edge_effnet.quantize.ranges import histogram, search_range
-from edge_effnet.quantize.reconstruct import refit
+from edge_effnet.quantize.reconstruct import ROWS_PER_INPUT, fit_line, refit
 from edge_effnet.quantize.sampling import sample_patches, sample_rows
 from edge_effnet.quantize.scheme import (
     FIXED_GRIDS,
@@ -47,10 +47,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Memory", "Settings", "quantize_by_reconstruction"]
 
-_ROWS_PER_INPUT: Final = 16
 _MIN_ROWS: Final = 20_000
 _MIN_IMAGES: Final = 32
 _RANGE_VALUES: Final = 400_000
+_LINE_VALUES: Final = 400_000
 _FACTOR_ROWS: Final = 2_000
 _FACTOR_MIN_ROWS: Final = 1_000
 
@@ -108,15 +108,17 @@ class _Pass:
         return replace(node, kernel=(node.kernel * factors[:, None]).astype(np.float32))
 
     def refitted(self, node: Node, given: Any, wanted: Any) -> Node:
-        """Refit a convolution or dense layer; a depthwise one only gets its mean error back."""
+        """Refit a convolution or dense layer; a depthwise one gets a gain and an offset per channel."""
         bias = np.zeros(wanted.shape[-1], np.float32) if node.bias is None else node.bias
         if node.kind == "depthwise":
-            error = wanted - run_node(node, [given], (node.kernel, bias), activate=False)
-            return replace(node, bias=bias + np.asarray(error).mean(axis=(0, 1, 2)))
+            output = run_node(node, [given], (node.kernel, bias), activate=False)
+            rows = max(_LINE_VALUES // wanted.shape[-1], 1)
+            gain, offset, self.chosen[node.name] = fit_line(sample_rows(output, rows), sample_rows(wanted, rows))
+            return replace(node, kernel=node.kernel * gain[:, None], bias=bias * gain + offset)
         kernel = channels_last(node).reshape(-1, wanted.shape[-1])
-        inputs, outputs = sample_patches(node, given, wanted, max(_MIN_ROWS, _ROWS_PER_INPUT * len(kernel)))
+        inputs, outputs = sample_patches(node, given, wanted, max(_MIN_ROWS, ROWS_PER_INPUT * len(kernel)))
         result = refit(inputs, outputs, kernel, bias)
-        self.chosen[node.name] = "kept" if result.kept else "bias" if result.strength is None else f"ridge {result.strength:g}"
+        self.chosen[node.name] = result.choice
         return replace(node, kernel=result.kernel.reshape(channels_last(node).shape), bias=result.bias)
 
     def equalised(self, node: Node, wanted: Any) -> Node:
@@ -210,7 +212,7 @@ def _images_needed(segment: Segment, graph: Graph, count: int, memory: Memory) -
     needed = _MIN_IMAGES
     for node in segment.nodes:
         if node.kernel is not None and node.kind != "depthwise":
-            rows = max(_MIN_ROWS, _ROWS_PER_INPUT * math.prod(node.kernel.shape[:-1]))
+            rows = max(_MIN_ROWS, ROWS_PER_INPUT * math.prod(node.kernel.shape[:-1]))
             needed = max(needed, math.ceil(rows / math.prod(graph.shapes[node.name][1:-1] or (1,))))
     affordable = max(2, memory.live_bytes // (3 * segment.peak_bytes))
     return min(needed, affordable, count)

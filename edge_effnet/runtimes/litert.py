@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import re
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -139,7 +139,7 @@ class LocalModel:
 
     def tensor(self, name: str) -> Floats:
         """Return the real values that an intermediate tensor had in the last run; needs ``keep_tensors``."""
-        details = self._details()
+        details = self._details
         if name not in details:
             raise UnknownNameError("tensor", name, details)
         codes: Tensor = self._interpreter.get_tensor(int(details[name]["index"]))
@@ -147,9 +147,11 @@ class LocalModel:
 
     def tensor_names(self) -> tuple[str, ...]:
         """Return the names of every tensor of the model."""
-        return tuple(self._details())
+        return tuple(self._details)
 
+    @cached_property
     def _details(self) -> dict[str, dict[str, Any]]:
+        """Name -> LiteRT's description; asked for once, because LiteRT describes every tensor anew each time."""
         return {str(detail["name"]): detail for detail in self._interpreter.get_tensor_details()}
 
     def _create(self, content: bytes, threads: int, keep_tensors: bool) -> Any:

@@ -42,10 +42,10 @@ def load_checkpoint(path: Path, plan: Plan) -> State:
         DataError: The file is damaged, or was made with another plan.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
         text, epochs = str(arrays.pop("plan")), int(arrays.pop("epochs"))
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise DataError(
             f"the checkpoint cannot be read: {error}", got=path, hint="remove it and begin anew"
         ) from error

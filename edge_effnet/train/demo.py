@@ -10,7 +10,6 @@ import argparse
 import dataclasses
 import importlib.metadata
 import logging
-import os
 import platform
 import sys
 from pathlib import Path
@@ -39,7 +38,8 @@ SET_ID: Final = "shapes10-v1"
 JUDGED_PICTURES: Final = 2000
 """Pictures of the split ``val`` on which the float16 file is judged."""
 
-_COMMAND: Final = "python -m edge_effnet.train.demo"
+_PROGRAM: Final = "python -m edge_effnet.train.demo"
+_COMMAND: Final = f"{_PROGRAM} -o edge_effnet/_demo/b0_shapes10.npz"
 _LIBRARIES: Final = ("tensorflow", "tf_keras", "numpy")
 _LOGGER = logging.getLogger("edge_effnet.train")
 
@@ -106,7 +106,7 @@ def _record(plan: Plan, outcome: Outcome, path: Path) -> dict[str, Any]:
 
 
 def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog=_COMMAND, description="Train the demonstration's weights.")
+    parser = argparse.ArgumentParser(prog=_PROGRAM, description="Train the demonstration's weights.")
     parser.add_argument("-o", "--output", type=Path, required=True, help="the .npz file")
     parser.add_argument(
         "--checkpoint", type=Path, default=Path("runs/demo-weights"), metavar="DIR",
@@ -131,11 +131,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except EdgeEffnetError as error:
         _LOGGER.log(logging.ERROR, "%s", error)
         return error.exit_code
+    except KeyboardInterrupt:
+        _LOGGER.warning("interrupted; the same command goes on after the last epoch")
+        return 130
     accuracy = record["accuracy"]
     _LOGGER.info(
         "%s: %d bytes, %.1f %% of %d", options.output, record["size_bytes"], accuracy["top1"], accuracy["n"]
     )
-    return os.EX_OK
+    return 0
 
 
 if __name__ == "__main__":

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from edge_effnet.artifacts import write_bytes
 from edge_effnet.calibrate.demo import labelled_batches
-from edge_effnet.errors import ConversionError
+from edge_effnet.errors import ConversionError, DataError
 from edge_effnet.progress import Silent
 from edge_effnet.train.checkpoint import load_checkpoint, save_checkpoint
 from edge_effnet.train.network import Trainee
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from edge_effnet.models import BuiltModel
     from edge_effnet.progress import Reporter
+    from edge_effnet.train.network import State
     from edge_effnet.train.plan import Plan
 
 __all__ = ["EpochRecord", "Outcome", "count_right", "train"]
@@ -93,7 +94,7 @@ def train(
 
     Raises:
         ConversionError: The loss is no longer finite.
-        DataError: The checkpoint is damaged or of another plan.
+        DataError: The checkpoint or the log is damaged, or of another plan.
     """
     reporter = Silent() if reporter is None else reporter
     folder.mkdir(parents=True, exist_ok=True)
@@ -114,7 +115,7 @@ def train(
     return Outcome(trainee.built, tuple(log), done == plan.epochs)
 
 
-def _trainee(plan: Plan, epoch: int, state: Any) -> Trainee:
+def _trainee(plan: Plan, epoch: int, state: State | None) -> Trainee:
     trainee = Trainee(plan, plan.resolution_at(epoch))
     if state is not None:
         trainee.restore(state)
@@ -168,6 +169,12 @@ def _write_log(folder: Path, log: list[EpochRecord]) -> None:
 
 
 def _read_log(folder: Path) -> list[EpochRecord]:
-    if not (folder / _LOG).exists():
+    path = folder / _LOG
+    if not path.exists():
         return []
-    return [EpochRecord(**json.loads(line)) for line in (folder / _LOG).read_text().splitlines()]
+    try:
+        return [EpochRecord(**json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines()]
+    except (ValueError, TypeError) as error:
+        raise DataError(
+            f"the log cannot be read: {error}", got=path, hint="remove the folder and begin anew"
+        ) from error

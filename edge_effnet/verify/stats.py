@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-__all__ = ["cosine", "max_lsb", "ranking", "sqnr_db", "top1_agreement"]
+__all__ = ["CodeSteps", "PowerSums", "cosine", "max_lsb", "ranking", "sqnr_db", "top1_agreement"]
 
 Array: TypeAlias = "npt.NDArray[Any]"
 
@@ -99,6 +100,81 @@ def top1_agreement(reference_logits: Array, test_logits: Array) -> float:
     _check_shapes(reference_logits, test_logits)
     same = ranking(reference_logits, 1) == ranking(test_logits, 1)
     return 100.0 * float(np.mean(same))
+
+
+@dataclass
+class PowerSums:
+    """An SQNR over arrays that come one after another and need not be kept.
+
+    Attributes:
+        signal: Sum of the squares of the reference.
+        noise: Sum of the squares of the differences.
+    """
+
+    signal: float = 0.0
+    noise: float = 0.0
+
+    def add(self, reference: Array, test: Array) -> None:
+        """Count two arrays of one shape; the sums are in float64.
+
+        Raises:
+            ValueError: The shapes differ, there is no element, or a value is not finite.
+        """
+        _check_shapes(reference, test)
+        one = reference.astype(np.float64)
+        error = test - one
+        # A sum of squares is finite only if every value is, which spares two passes over the data.
+        signal, noise = float(np.sum(np.square(one, out=one))), float(np.sum(np.square(error, out=error)))
+        if not math.isfinite(signal + noise):
+            raise ValueError("values must be finite")
+        self.signal += signal
+        self.noise += noise
+
+    @property
+    def sqnr_db(self) -> float:
+        """As `sqnr_db` gives for all the arrays in one; NaN before the first."""
+        if self.noise == 0.0:
+            return math.inf if self.signal > 0.0 else math.nan
+        return 10.0 * math.log10(self.signal / self.noise) if self.signal > 0.0 else -math.inf
+
+
+@dataclass
+class CodeSteps:
+    """How many steps of the quantiser pairs of integer codes are apart, counted as they come.
+
+    Attributes:
+        values: Pairs counted.
+        total: Sum of the differences.
+        beyond_1: Pairs more than one step apart.
+        largest: The largest difference.
+    """
+
+    values: int = 0
+    total: int = 0
+    beyond_1: int = 0
+    largest: int = 0
+
+    def add(self, one: Array, two: Array) -> None:
+        """Count two arrays of integer codes.
+
+        Raises:
+            ValueError: The shapes differ, there is no element, or the codes are not integers.
+        """
+        self.largest = max(self.largest, max_lsb(one, two))
+        steps = np.abs(one.astype(np.int64) - two.astype(np.int64))
+        self.values += steps.size
+        self.total += int(steps.sum())
+        self.beyond_1 += int(np.count_nonzero(steps > 1))
+
+    @property
+    def within_1_lsb(self) -> float:
+        """Share of pairs at most one step apart, in percent."""
+        return 100.0 * (1.0 - self.beyond_1 / self.values)
+
+    @property
+    def mean_lsb(self) -> float:
+        """Mean difference in steps."""
+        return self.total / self.values
 
 
 def _paired(reference: Array, test: Array) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 GOOD = clean().pack()
+COUNT = len(clean().graph.tensors)
 LIMIT_S = 5.0
 
 
@@ -264,13 +265,13 @@ def _graph(field: str, value: object) -> Sketch:
 
 def _opcode() -> Sketch:
     sketch = clean()
-    sketch.operator("MUL").opcodeIndex = 77
+    sketch.operator("MUL").opcodeIndex = len(sketch.model.operatorCodes)
     return sketch
 
 
 def _metadata() -> Sketch:
     sketch = clean()
-    sketch.model.metadata.append(schema.MetadataT(name=b"x", buffer=900))
+    sketch.model.metadata.append(schema.MetadataT(name=b"x", buffer=len(sketch.model.buffers)))
     return sketch
 
 
@@ -298,19 +299,19 @@ def _points() -> Sketch:
 @pytest.mark.parametrize(
     ("sketch", "message"),
     [
-        (_with_input(999), "inputs of operator 2"),
+        (_with_input(COUNT), "inputs of operator 2"),
         (_with_input(-2), "inputs of operator 2"),
-        (_graph("inputs", [999]), "graph's inputs"),
+        (_graph("inputs", [COUNT]), "graph's inputs"),
         (_graph("outputs", [-1]), "graph's outputs"),
-        (_change("conv", "buffer", 999), "buffer that is not there"),
+        (_change("conv", "buffer", len(clean().model.buffers)), "buffer that is not there"),
         (_change("conv/w", "shape", [4, 3, 3, 4]), "not the 144 of its shape"),
         (_change("conv", "shape", [1, -7, 4, 4]), "impossible shape"),
         (_change("conv", "shape", [1] * 40), "impossible shape"),
         (_points(), "4 scales and 2 zero points"),
         (_opcode(), "operator 2 has no code"),
         (_metadata(), "metadata entry"),
-        (_signature(3, 0), "graph that is not there"),
-        (_signature(0, 500), "tensor that is not there"),
+        (_signature(1, 0), "graph that is not there"),
+        (_signature(0, COUNT), "tensor that is not there"),
         (_no_graph(), "holds no graph"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",

@@ -85,6 +85,72 @@ def test_a_batched_product_is_rows_by_columns_by_depth(transposed: bool):
     assert _cost(sketch).int8_macs == 2 * 3 * 4 * 5
 
 
+def _product() -> Sketch:
+    sketch = Sketch()
+    sketch.add_tensor("a", [3, 4], scale=1)
+    sketch.add_tensor("b", [4, 5], scale=1)
+    sketch.add_tensor("y", [3, 5], scale=1)
+    sketch.add_operator("BATCH_MATMUL", ["a", "b"], ["y"])
+    return sketch
+
+
+@pytest.mark.parametrize("name", ["a", "b", "y"])
+def test_a_product_with_one_float_operand_is_not_int8(name: str):
+    """Both factors and the result must be 8-bit; mixed signs are."""
+    sketch = _product()
+    sketch.tensor(name).type = schema.TensorType.UINT8
+    assert _cost(sketch).int8_macs == 60
+    sketch.tensor(name).type = schema.TensorType.FLOAT32
+    assert (_cost(sketch).macs, _cost(sketch).int8_macs) == (60, 0)
+
+
+@pytest.mark.parametrize(("field", "value"), [("inputs", [-1, 1]), ("inputs", [0]), ("outputs", [])])
+def test_a_product_without_an_operand_counts_nothing(field: str, value: list[int]):
+    """A malformed operator is the audit's matter."""
+    sketch = _product()
+    setattr(sketch.graph.operators[0], field, value)
+    assert _cost(sketch).macs == 0
+
+
+def test_a_product_of_a_vector_counts_nothing():
+    """One dimension is malformed."""
+    sketch = _product()
+    sketch.tensor("a").shape = [4]
+    assert _cost(sketch).macs == 0
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("inputs", [-1, 1, 2]), ("inputs", [0, -1]), ("inputs", [0]), ("outputs", [])]
+)
+def test_a_convolution_without_an_operand_counts_nothing(field: str, value: list[int]):
+    """A malformed operator is the audit's matter."""
+    sketch = clean()
+    setattr(sketch.operator("CONV_2D"), field, value)
+    assert _cost(sketch).macs == 576 + 20
+
+
+def test_weights_of_another_rank_count_nothing():
+    """So are weights that are no convolution's."""
+    sketch = clean()
+    sketch.tensor("conv/w").shape = [4, 27]
+    assert _cost(sketch).macs == 576 + 20
+
+
+def test_signed_and_unsigned_operands_are_both_8_bit():
+    """A convolution from uint8 to int8 is integer work."""
+    sketch = clean()
+    sketch.tensor("input").type = schema.TensorType.UINT8
+    assert _cost(sketch).int8_macs == 2324
+
+
+def test_layers_without_products_are_judged_by_their_output():
+    """A sigmoid in int8 is int8, one in float is not."""
+    sketch = clean()
+    assert all(layer.int8 for layer in _cost(sketch).layers)
+    sketch.tensor("sigmoid").type = schema.TensorType.FLOAT32
+    assert [layer.op for layer in _cost(sketch).layers if not layer.int8] == ["LOGISTIC"]
+
+
 @pytest.mark.parametrize("name", ["conv", "conv/w", "input"])
 def test_work_with_one_float_operand_is_not_int8(name: str):
     """Input, weights and output must all be 8-bit."""

@@ -107,6 +107,25 @@ def test_types_that_numpy_does_not_have_give_no_data():
     assert _tensor(sketch, "w").data() is None
 
 
+def test_a_sparse_constant_is_read_and_not_interpreted():
+    """Its buffer is an encoding, so that its size is its own."""
+    sketch = Sketch()
+    sketch.add_tensor("w", [100], data=[1, 2, 3])
+    sketch.tensor("w").sparsity = schema.SparsityParametersT()
+    tensor = _tensor(sketch, "w")
+    assert tensor.is_sparse
+    assert tensor.size_bytes == 3
+    assert tensor.data() is None
+
+
+def test_a_custom_operator_without_a_code_is_named_custom():
+    """Nothing is nameless."""
+    sketch = clean()
+    sketch.add_operator("mine", ["conv"], ["sigmoid"])
+    sketch.model.operatorCodes[-1].customCode = None
+    assert read_model_bytes(sketch.pack()).main.operators[-1].name == "CUSTOM"
+
+
 def test_a_type_newer_than_the_schema_keeps_its_number():
     """An unknown type is a fact to report, not a crash."""
     sketch = Sketch()

@@ -207,14 +207,15 @@ def test_an_operator_without_a_cap_may_have_any_version():
     assert _rules(sketch) == set()
 
 
-def test_a_state_that_is_kept_between_runs_may_be_read_first():
-    """A variable tensor has a value before anything writes it, and may be written again."""
+def test_a_state_that_is_kept_between_runs_may_be_read_first_and_written_later():
+    """A variable tensor has a value before anything writes it."""
     sketch = clean()
-    sketch.add_tensor("state", [1, 4, 4, 4], scale=1 / 256, zero=-128)
+    sketch.add_tensor("state", [1, 4, 4, 4], scale=0.05, zero=-120)
     sketch.tensor("state").isVariable = True
     sketch.replace_input("MUL", 1, "state")
-    sketch.operator("LOGISTIC").outputs = [sketch.index("state")]
-    assert "execution_order" not in _rules(sketch)
+    assert _rules(sketch) == set()
+    sketch.add_operator("MUL", ["conv", "sigmoid"], ["state"], version=2)
+    assert _rules(sketch) == set()
 
 
 def test_writing_a_constant_is_an_error():
@@ -238,3 +239,85 @@ def test_an_odd_output_is_told_once():
     sketch = clean()
     sketch.tensor("logits").type = schema.TensorType.BOOL
     assert _rules(sketch) == {"interface_type"}
+
+
+def test_a_graph_without_inputs_is_empty():
+    """Nothing to look at an image with."""
+    sketch = clean()
+    sketch.graph.inputs = []
+    assert "empty_graph" in _rules(sketch)
+
+
+@pytest.mark.parametrize(("shape", "rules"), [([], {"malformed_operator"}), ([5], set()), ([1, 1, 5], set())])
+def test_a_softmax_needs_a_dimension_and_takes_more(shape: list[int], rules: set[str]):
+    """The rank of weights is exact, that of an activation is a minimum."""
+    sketch = clean()
+    for name in ("wide", "scores"):
+        sketch.add_tensor(name, shape, scale=1 / 256, zero=-128)
+    sketch.add_operator("LOGISTIC", ["logits"], ["wide"])
+    sketch.add_operator("SOFTMAX", ["wide"], ["scores"])
+    assert _rules(sketch) == rules
+
+
+def test_a_custom_operator_may_have_no_result():
+    """Only the kernels of the runtime are known to have one."""
+    sketch = clean()
+    sketch.add_operator("log", ["conv"], [])
+    assert _rules(sketch) == {"foreign_operator"}
+
+
+def test_a_conversion_without_operands_is_malformed_and_no_crash():
+    """Looking through the conversion at the end finds nothing."""
+    sketch = clean()
+    sketch.add_tensor("bytes", [1, 5], "UINT8", scale=0.1)
+    sketch.add_operator("QUANTIZE", [], ["bytes"])
+    sketch.graph.outputs = [sketch.index("bytes")]
+    assert _rules(sketch) == {"conversion_operator"}
+
+
+def test_a_float_softmax_has_no_steps():
+    """Ties are the matter of 8 bits."""
+    sketch = clean()
+    sketch.add_tensor("scores", [1, 5], "FLOAT32")
+    sketch.add_operator("SOFTMAX", ["logits"], ["scores"])
+    sketch.graph.outputs = [sketch.index("scores")]
+    assert _rules(sketch) == {"interface_type"}
+
+
+def _conversion(kind: str, source: str, inner: str) -> tuple[str, str]:
+    """A QUANTIZE or DEQUANTIZE behind the swish; return its severity and reason under --io float32."""
+    sketch = clean()
+    sketch.add_tensor("converted", [1, 4, 4, 4], inner, scale=0.05)
+    sketch.add_operator(kind, [source], ["converted"])
+    findings = audit(read_model_bytes(sketch.pack()), io="float32").findings
+    return next((f.severity, f.reason) for f in findings if f.rule == "conversion_operator")
+
+
+def test_a_conversion_inside_says_whether_it_leaves_8_bits():
+    """Requantisation and fall-back are different faults."""
+    assert _conversion("DEQUANTIZE", "swish", "FLOAT32") == (
+        "error",
+        "INT8→FLOAT32 inside the graph: a part of it is not 8-bit",
+    )
+    assert _conversion("QUANTIZE", "swish", "UINT8") == (
+        "error", "INT8→UINT8 inside the graph: its neighbours have different scales",
+    )  # fmt: skip
+
+
+def test_a_conversion_at_the_border_to_16_bits_is_an_error():
+    """A declared float interface excuses float to int8, not float to int16."""
+    sketch = clean()
+    sketch.add_tensor("image", [1, 4, 4, 4], "FLOAT32")
+    sketch.add_operator("QUANTIZE", ["image"], ["sigmoid"])
+    sketch.graph.operators.insert(0, sketch.graph.operators.pop())
+    del sketch.graph.operators[2]
+    sketch.graph.inputs.append(sketch.index("image"))
+    severities = [
+        f.severity
+        for f in audit(read_model_bytes(sketch.pack()), io="float32").findings
+        if f.op == "QUANTIZE"
+    ]
+    assert severities == ["info"]
+    sketch.tensor("sigmoid").type = schema.TensorType.INT16
+    findings = audit(read_model_bytes(sketch.pack()), io="float32").findings
+    assert ("conversion_operator", "error") in {(f.rule, f.severity) for f in findings}

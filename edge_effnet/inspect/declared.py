@@ -1,0 +1,32 @@
+"""What a model that this package wrote says about its own interface."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from edge_effnet.inspect.findings import INTERFACES
+
+if TYPE_CHECKING:
+    from edge_effnet.inspect.findings import Interface
+    from edge_effnet.inspect.records import Model
+
+__all__ = ["CONTRACT_NAME", "declared_interface"]
+
+CONTRACT_NAME = "edge_effnet_contract"
+"""Metadata entry in which `edge_effnet.convert` leaves the contract; repeated here because convert audits by this stage."""
+
+_LARGEST_CONTRACT_BYTES = 4 << 20
+
+
+def declared_interface(model: Model) -> Interface:
+    """Return the type of inputs and outputs that the contract inside a model declares; ``auto`` when there is none."""
+    blob = model.metadata.get(CONTRACT_NAME, b"")
+    if not 0 < len(blob) <= _LARGEST_CONTRACT_BYTES:
+        return "auto"
+    try:
+        sides = json.loads(blob)["io"]
+        declared = {sides[side]["dtype"] for side in ("input", "output")}
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return "auto"  # not ours, or damaged: the model is judged by what it is
+    return next((name for name in INTERFACES if declared == {name}), "auto")
