@@ -16,7 +16,15 @@ from edge_effnet.errors import EnvironmentFault, OutputExistsError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Artifact", "atomic_output", "check_output", "sha256_of_bytes", "sha256_of_file", "write_bytes", "write_json"]
+__all__ = [
+    "Artifact",
+    "atomic_output",
+    "check_output",
+    "sha256_of_bytes",
+    "sha256_of_file",
+    "write_bytes",
+    "write_json",
+]
 
 _CHUNK_BYTES = 1 << 20
 
@@ -83,7 +91,9 @@ def atomic_output(path: Path, *, force: bool = False) -> Iterator[Path]:
     try:
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
     except OSError as error:
-        raise EnvironmentFault(f"cannot write beside {path}: {error.strerror}", hint="free some space") from error
+        raise EnvironmentFault(
+            f"cannot write beside {path}: {error.strerror}", hint="free some space"
+        ) from error
     os.close(handle)
     temporary = Path(name)
     try:
@@ -93,7 +103,9 @@ def atomic_output(path: Path, *, force: bool = False) -> Iterator[Path]:
         temporary.chmod(0o666 & ~umask)
         temporary.replace(path)
     except OSError as error:
-        raise EnvironmentFault(f"cannot write {path}: {error.strerror}", hint="free some space or choose another -o") from error
+        raise EnvironmentFault(
+            f"cannot write {path}: {error.strerror}", hint="free some space or choose another -o"
+        ) from error
     finally:
         temporary.unlink(missing_ok=True)
 

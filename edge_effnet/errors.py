@@ -95,7 +95,7 @@ class OutputExistsError(UsageError):
         super().__init__("the output exists already", got=path, hint="choose another name or add --force")
 
 
-class EnvironmentFault(EdgeEffnetError):
+class EnvironmentFault(EdgeEffnetError):  # noqa: N818 - EnvironmentError is a name of Python's own
     """A library, tool, network, device or disk is missing."""
 
     exit_code = 3

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from edge_effnet.models import BuiltModel
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -17,3 +24,16 @@ def shared() -> Path:
     if not (path / "data").is_dir():
         pytest.skip(f"shared data not found at {path} (set EDGE_EFFNET_SHARED)")
     return path
+
+
+@pytest.fixture(scope="session")
+def built_model() -> Callable[[str, int], BuiltModel]:
+    """Give models with random weights and 10 classes, by id and resolution; each is built once, nobody changes them."""
+    pytest.importorskip("tensorflow", reason="the extra edge-effnet[convert] is not installed")
+    from edge_effnet.models import build
+
+    @functools.cache
+    def give(model_id: str, resolution_px: int) -> BuiltModel:
+        return build(model_id, resolution_px=resolution_px, num_classes=10)
+
+    return give

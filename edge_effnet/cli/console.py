@@ -42,7 +42,7 @@ def print_table(
         table.add_column(column, justify="left" if index in left_columns else "right", no_wrap=True)
     for row in rows:
         table.add_row(*row)
-    console = Console(markup=False)
+    console = Console(markup=False, emoji=False)
     # A cell cut short with an ellipsis would hide a figure, so a wide table is printed whole.
     unbounded = console.options.update(max_width=10_000)
     console.width = max(console.width, console.measure(table, options=unbounded).maximum)
@@ -74,8 +74,8 @@ class TerminalReporter(Silent):
                 MofNCompleteColumn(),
                 TimeElapsedColumn(),
             )
-            with Progress(*columns, console=Console(stderr=True)) as self._bar:
-                self._task = self._bar.add_task(name, total=total)
+            with Progress(*columns, console=Console(stderr=True)) as bar:
+                self._bar, self._task = bar, bar.add_task(name, total=total)
                 try:
                     yield
                 finally:

@@ -19,22 +19,42 @@ __all__ = ["convert"]
 def convert(
     model: str = typer.Option(..., "--model", help="Variant or baseline, such as b0 (see edge-effnet list)."),
     int8: bool = typer.Option(False, "--int8", help="Full integer: the same as --precision w8a8."),
-    precision: str = typer.Option(None, "--precision", help="w8a8, w8-dynamic, fp16 or float32. [default: w8a8]"),
+    precision: str = typer.Option(
+        None, "--precision", help="w8a8, w8-dynamic, fp16 or float32. [default: w8a8]"
+    ),
     io: str = typer.Option("int8", "--io", help="Input and output of a w8a8 model: int8, uint8 or float32."),
     weights: str = typer.Option("imagenet", "--weights", help="imagenet, random, or a weights file."),
-    calibration: str = typer.Option(None, "--calibration", help="Folder of images, set id or .npy file. [default: synthetic-v1]"),
+    calibration: str = typer.Option(
+        None, "--calibration", help="Folder of images, set id or .npy file. [default: synthetic-v1]"
+    ),
     calibration_samples: int = typer.Option(300, "--calibration-samples", help="How many of them, at most."),
-    recipe: str = typer.Option("ptq", "--recipe", help="How to quantise: ptq, ranges, minmax-direct or minmax."),
+    recipe: str = typer.Option(
+        "ptq", "--recipe", help="How to quantise: ptq, ranges, minmax-direct or minmax."
+    ),
     seed: int = typer.Option(0, "--seed", help="Of the choice of images, and of random weights."),
-    output: Path = typer.Option(None, "-o", "--output", help="File to write. [default: MODEL_RESOLUTION_PRECISION.tflite]"),
+    output: Path = typer.Option(
+        None, "-o", "--output", help="File to write. [default: MODEL_RESOLUTION_PRECISION.tflite]"
+    ),
     force: bool = typer.Option(False, "--force", help="Overwrite."),
-    num_classes: int = typer.Option(None, "--num-classes", help="Outputs of the classifier. [default: the weights']"),
-    resolution: int = typer.Option(None, "--resolution", help="Side of the square input in pixels. [default: the model's]"),
-    activation: str = typer.Option(None, "--activation", help="swish, hard_swish, relu6 or relu, instead of the model's."),
-    squeeze_excite: bool = typer.Option(None, "--squeeze-excite/--no-squeeze-excite", help="Keep or drop squeeze-and-excite."),
+    num_classes: int = typer.Option(
+        None, "--num-classes", help="Outputs of the classifier. [default: the weights']"
+    ),
+    resolution: int = typer.Option(
+        None, "--resolution", help="Side of the square input in pixels. [default: the model's]"
+    ),
+    activation: str = typer.Option(
+        None, "--activation", help="swish, hard_swish, relu6 or relu, instead of the model's."
+    ),
+    squeeze_excite: bool = typer.Option(
+        None, "--squeeze-excite/--no-squeeze-excite", help="Keep or drop squeeze-and-excite."
+    ),
     labels: Path = typer.Option(None, "--labels", help="Text file with one class name per line."),
-    allow_new_head: bool = typer.Option(False, "--allow-new-head", help="Start the classifier anew where the class count differs."),
-    data: Path = typer.Option(None, "--data", help="Evaluation folder: calibration images must not be in it."),
+    allow_new_head: bool = typer.Option(
+        False, "--allow-new-head", help="Start the classifier anew where the class count differs."
+    ),
+    data: Path = typer.Option(
+        None, "--data", help="Evaluation folder: calibration images must not be in it."
+    ),
     as_json: bool = typer.Option(False, "--json", help="One JSON document on stdout."),
 ) -> None:
     """Convert a model to TensorFlow Lite: build, calibrate, quantise, write, audit."""
@@ -81,10 +101,16 @@ def _print(result: ConvertResult) -> None:
 
 
 def _calibration(record: dict[str, Any] | None) -> str:
-    return "none" if record is None else f"{record['id']}, {record['count']} images, sha256 {record['sha256'][:16]}"
+    return (
+        "none"
+        if record is None
+        else f"{record['id']}, {record['count']} images, sha256 {record['sha256'][:16]}"
+    )
 
 
 def _tensor(tensor: dict[str, Any]) -> str:
     shape = "x".join(map(str, tensor["shape"]))
-    grid = "" if tensor["scale"] is None else f", scale {tensor['scale']:.6g}, zero point {tensor['zero_point']}"
+    grid = (
+        "" if tensor["scale"] is None else f", scale {tensor['scale']:.6g}, zero point {tensor['zero_point']}"
+    )
     return f"{tensor['dtype']} {shape}{grid}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+import traceback
 from typing import Any
 
 import typer
@@ -31,9 +32,11 @@ class _LazyVerbs(TyperGroup):
     """Imports the file of a verb only when that verb (or the overview) is asked for."""
 
     def list_commands(self, ctx: Any) -> list[str]:
+        del ctx
         return list(VERBS)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        del ctx
         if cmd_name not in VERBS:
             return None
         module_name, function_name = VERBS[cmd_name].split(":")
@@ -62,7 +65,9 @@ def _print_version(value: bool) -> None:
 @app.callback()
 def _root(
     debug: bool = typer.Option(False, "--debug", help="Show the traceback of an error."),
-    version: bool = typer.Option(False, "--version", callback=_print_version, is_eager=True, help="Print the version."),
+    version: bool = typer.Option(
+        False, "--version", callback=_print_version, is_eager=True, help="Print the version."
+    ),
 ) -> None:
     """From an EfficientNet name to a measured, verified, full-integer model on the edge device."""
     del version
@@ -70,39 +75,38 @@ def _root(
         os.environ["EDGE_EFFNET_DEBUG"] = "1"
 
 
-def _explain(error: EdgeEffnetError) -> None:
-    first, *rest = str(error).splitlines()
-    sys.stderr.write(f"error: {first}\n")
-    sys.stderr.writelines(f"  {line}\n" for line in rest)
+def _exit_code(error: BaseException) -> int:
+    """Say on stderr what went wrong, and return the exit code of it."""
+    if isinstance(error, EdgeEffnetError):
+        first, *rest = str(error).splitlines()
+        sys.stderr.write(f"error: {first}\n")
+        sys.stderr.writelines(f"  {line}\n" for line in rest)
+        return error.exit_code
+    if isinstance(error, (KeyboardInterrupt, typer.Abort)):
+        sys.stderr.write("interrupted: nothing was written under its final name\n")
+        return 130
+    if isinstance(error, MemoryError):
+        sys.stderr.write("error: out of memory\n  fix: lower --calibration-samples or --resolution\n")
+        return 3
+    if isinstance(error, BrokenPipeError):
+        sys.stderr.close()
+        return 0
+    if hasattr(error, "show") and hasattr(error, "exit_code"):  # a usage error of the command-line library
+        error.show()
+        return int(error.exit_code)
+    sys.stderr.write(f"error: unexpected {type(error).__name__}: {error}\n")
+    sys.stderr.write("  fix: run again with --debug and report it\n")
+    return 1
 
 
 def run(arguments: list[str] | None = None) -> int:
     """Run one command line and return its exit code; the codes are drawn in `edge_effnet.errors`."""
-    debug = "--debug" in (sys.argv if arguments is None else arguments)
     try:
         outcome = app(args=arguments, prog_name="edge-effnet", standalone_mode=False)
-    except EdgeEffnetError as error:
-        if debug:
-            raise
-        _explain(error)
-        return error.exit_code
-    except (KeyboardInterrupt, typer.Abort):
-        sys.stderr.write("interrupted: nothing was written under its final name\n")
-        return 130
-    except MemoryError:
-        sys.stderr.write("error: out of memory\n  fix: lower --calibration-samples or --resolution\n")
-        return 3
-    except BrokenPipeError:
-        sys.stderr.close()
-        return 0
-    except Exception as error:
-        if hasattr(error, "show") and hasattr(error, "exit_code"):  # a usage error of the command-line library
-            error.show()
-            return int(error.exit_code)
-        if debug:
-            raise
-        sys.stderr.write(f"error: unexpected {type(error).__name__}: {error}\n  fix: run again with --debug and report it\n")
-        return 1
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the one place that turns errors into codes
+        if "--debug" in (sys.argv if arguments is None else arguments):
+            traceback.print_exc()
+        return _exit_code(error)
     return outcome if isinstance(outcome, int) else 0
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
 
@@ -58,7 +58,12 @@ class IntegerCodec:
         """Add int8 weights, one scale per output channel (one in all for a dense layer), and the int32 bias."""
         weights = self._quantized.weights[node.name]
         scales = weights.scales[:1] if node.kind == "dense" else weights.scales
-        kernel = writer.constant(f"{node.name}/kernel", _stored(node, weights.kernel), scales, axis=3 if node.kind == "depthwise" else 0)
+        kernel = writer.constant(
+            f"{node.name}/kernel",
+            _stored(node, weights.kernel),
+            scales,
+            axis=3 if node.kind == "depthwise" else 0,
+        )
         bias_scales = (scales * np.float32(self._quantized.grids[node.inputs[0]].scale)).astype(np.float32)
         return [kernel, writer.constant(f"{node.name}/bias", weights.bias, bias_scales)]
 
@@ -92,13 +97,16 @@ class HalfCodec(FloatCodec):
     def weights(self, writer: ModelWriter, node: Node) -> list[int]:
         """Add float16 weights and the operators that widen them."""
         stored = {"kernel": _stored(node, channels_last(node)), "bias": _bias(node)}
-        return [writer.widened(f"{node.name}/{part}", values.astype(np.float16)) for part, values in stored.items()]
+        return [
+            writer.widened(f"{node.name}/{part}", values.astype(np.float16))
+            for part, values in stored.items()
+        ]
 
 
 class DynamicCodec(FloatCodec):
     """int8 weights, float activations that the kernel quantises as they come."""
 
-    _VERSIONS = {"conv": 5, "depthwise": 6, "dense": 9}
+    _VERSIONS: ClassVar[dict[str, int]] = {"conv": 5, "depthwise": 6, "dense": 9}
 
     def weights(self, writer: ModelWriter, node: Node) -> list[int]:
         """Add int8 weights and a float bias."""
@@ -106,7 +114,10 @@ class DynamicCodec(FloatCodec):
         scales = weight_scales(kernel, per_channel=node.kind != "dense")
         codes = np.clip(np.rint(kernel / scales), -127, 127).astype(np.int8)
         index = writer.constant(
-            f"{node.name}/kernel", _stored(node, codes), scales[:1] if node.kind == "dense" else scales, axis=3 if node.kind == "depthwise" else 0
+            f"{node.name}/kernel",
+            _stored(node, codes),
+            scales[:1] if node.kind == "dense" else scales,
+            axis=3 if node.kind == "depthwise" else 0,
         )
         return [index, writer.constant(f"{node.name}/bias", _bias(node))]
 

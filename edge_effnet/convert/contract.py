@@ -19,16 +19,27 @@ from PIL import Image
 
 from edge_effnet import __version__
 from edge_effnet.artifacts import sha256_of_bytes
+from edge_effnet.errors import DataError
 from edge_effnet.images import pixels_from_image
 from edge_effnet.runtimes.tensors import input_from_pixels
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import numpy.typing as npt
+
     from edge_effnet.images import Preprocessing
     from edge_effnet.runtimes.litert import LocalModel
 
-__all__ = ["CONTRACT_NAME", "SCHEMA_VERSION", "append_archive", "golden_vectors", "tool_versions"]
+__all__ = [
+    "CONTRACT_NAME",
+    "SCHEMA_VERSION",
+    "append_archive",
+    "factors_from_record",
+    "golden_vectors",
+    "record_from_factors",
+    "tool_versions",
+]
 
 CONTRACT_NAME: Final = "edge_effnet_contract"
 SCHEMA_VERSION: Final = 1
@@ -40,13 +51,14 @@ _GOLDEN_SIZES: Final = ((64, 48), (40, 72), (96, 96))
 
 def tool_versions(packages: Sequence[str]) -> dict[str, str]:
     """Return the versions of this package and of others; one that is not installed says so."""
-    versions = {"edge-effnet": __version__}
-    for package in packages:
-        try:
-            versions[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            versions[package] = "not installed"
-    return versions
+    return {"edge-effnet": __version__, **{package: _version(package) for package in packages}}
+
+
+def _version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return "not installed"
 
 
 def append_archive(model: bytes, contract: dict[str, Any]) -> bytes:
@@ -65,13 +77,41 @@ def _golden_picture(width: int, height: int) -> bytes:
     """Draw a small PNG with smooth parts, edges and noise, all integers."""
     generator = np.random.default_rng(_GOLDEN_SEED)
     rows, columns = np.mgrid[0:height, 0:width]
-    ramp = np.stack([rows * 255 // height, columns * 255 // width, (rows + columns) * 255 // (height + width)], axis=-1)
+    ramp = np.stack(
+        [rows * 255 // height, columns * 255 // width, (rows + columns) * 255 // (height + width)], axis=-1
+    )
     checks = ((rows // 8 + columns // 8) % 2 * 96)[..., None]
     noise = generator.integers(-16, 17, (height, width, 3))
     pixels = np.clip(ramp * 5 // 8 + checks + noise, 0, 255).astype(np.uint8)
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "PNG", optimize=False, compress_level=9)
     return buffer.getvalue()
+
+
+def record_from_factors(factors: dict[str, npt.NDArray[np.float32]]) -> dict[str, str]:
+    """Return the channel factors that are not all 1, as base64 of zlib of little-endian float16, per tensor."""
+    return {
+        name: base64.b64encode(zlib.compress(values.astype("<f2").tobytes(), 9)).decode()
+        for name, values in factors.items()
+        if np.any(values != 1)
+    }
+
+
+def factors_from_record(record: dict[str, str]) -> dict[str, npt.NDArray[np.float32]]:
+    """Read back what `record_from_factors` wrote.
+
+    Raises:
+        DataError: A value is not what that function writes.
+    """
+    try:
+        return {
+            name: np.frombuffer(zlib.decompress(base64.b64decode(text, validate=True)), "<f2").astype(
+                np.float32
+            )
+            for name, text in record.items()
+        }
+    except (ValueError, TypeError, AttributeError, zlib.error) as error:
+        raise DataError("the contract's channel factors cannot be read", got=error) from error
 
 
 def _packed(values: np.ndarray[Any, Any]) -> str:
@@ -84,7 +124,7 @@ def golden_vectors(model: LocalModel, preprocessing: Preprocessing) -> list[dict
     Tensors are little-endian, row-major, zlib-compressed and base64; ``input_sha256`` is of the raw bytes.
     """
     vectors = []
-    for width, height in _GOLDEN_SIZES:
+    for number, (width, height) in enumerate(_GOLDEN_SIZES):
         picture = _golden_picture(width, height)
         pixels = pixels_from_image(Image.open(io.BytesIO(picture)), preprocessing)
         given = input_from_pixels(pixels, model.input)
@@ -94,7 +134,9 @@ def golden_vectors(model: LocalModel, preprocessing: Preprocessing) -> list[dict
                 "image_png_base64": base64.b64encode(picture).decode(),
                 "image_size_px": [width, height],
                 "input_sha256": sha256_of_bytes(given.tobytes()),
-                "input_zlib_base64": _packed(given),
+                "input_zlib_base64": _packed(given)
+                if number == 0
+                else None,  # one whole tensor tells how a decoder differs
                 "output_zlib_base64": _packed(output),
                 "top1": int(np.argmax(output.reshape(-1))),
                 "engine": model.engine,

@@ -67,7 +67,9 @@ def tflite_from_converter(graph: Graph, feed: CalibrationFeed, io: str, reporter
     try:
         content: bytes = converter.convert()
     except Exception as error:
-        raise ConversionError("TensorFlow's converter failed", got=f"{type(error).__name__}: {error}") from error
+        raise ConversionError(
+            "TensorFlow's converter failed", got=f"{type(error).__name__}: {error}"
+        ) from error
     _check_input(content, graph, io)
     return content
 

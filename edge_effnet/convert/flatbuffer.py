@@ -76,12 +76,24 @@ class ModelWriter:
         return len(self._model.buffers) - 1
 
     def tensor(
-        self, name: str, shape: tuple[int, ...], dtype: type[np.generic], scales: npt.NDArray[np.float32] | None = None,
-        zero_point: int = 0, *, axis: int = 0, buffer: int = 0,
+        self,
+        name: str,
+        shape: tuple[int, ...],
+        dtype: type[np.generic],
+        scales: npt.NDArray[np.float32] | None = None,
+        zero_point: int = 0,
+        *,
+        axis: int = 0,
+        buffer: int = 0,
     ) -> int:
         """Add a tensor and return its index; several ``scales`` mean one per index along ``axis``."""
         tensor = tfl.TensorT()
-        tensor.name, tensor.shape, tensor.type, tensor.buffer = name, np.array(shape, np.int32), _TYPES[dtype], buffer
+        tensor.name, tensor.shape, tensor.type, tensor.buffer = (
+            name,
+            np.array(shape, np.int32),
+            _TYPES[dtype],
+            buffer,
+        )
         tensor.hasRank = True
         if scales is not None:
             quantization = tfl.QuantizationParametersT()
@@ -92,7 +104,14 @@ class ModelWriter:
         self._graph.tensors.append(tensor)
         return len(self._graph.tensors) - 1
 
-    def constant(self, name: str, data: npt.NDArray[Any], scales: npt.NDArray[np.float32] | None = None, *, axis: int = 0) -> int:
+    def constant(
+        self,
+        name: str,
+        data: npt.NDArray[Any],
+        scales: npt.NDArray[np.float32] | None = None,
+        *,
+        axis: int = 0,
+    ) -> int:
         """Add a constant tensor and return its index."""
         return self.tensor(name, data.shape, data.dtype.type, scales, axis=axis, buffer=self._buffer(data))
 
@@ -106,10 +125,19 @@ class ModelWriter:
         """Add a float16 constant and the operator that widens it to float32; return the wide tensor's index."""
         row = OPERATORS["dequantize"]
         wide = self.tensor(f"{name}/float32", data.shape, np.float32)
-        self.operator(row.code, row.float_version, [self.constant(name, data)], [wide], row.options_type, tfl.DequantizeOptionsT())
+        self.operator(
+            row.code,
+            row.float_version,
+            [self.constant(name, data)],
+            [wide],
+            row.options_type,
+            tfl.DequantizeOptionsT(),
+        )
         return wide
 
-    def operator(self, code: int, version: int, inputs: list[int], outputs: list[int], options_type: int, options: Any) -> None:
+    def operator(
+        self, code: int, version: int, inputs: list[int], outputs: list[int], options_type: int, options: Any
+    ) -> None:
         """Add an operator."""
         operator = tfl.OperatorT()
         operator.opcodeIndex = self._code(code, version)

@@ -28,7 +28,10 @@ class Row(NamedTuple):
 
 
 def _window(options: Any, node: Node) -> Any:
-    options.padding, options.fusedActivationFunction = _PADDINGS[str(node.padding)], _ACTIVATIONS[node.activation]
+    options.padding, options.fusedActivationFunction = (
+        _PADDINGS[str(node.padding)],
+        _ACTIVATIONS[node.activation],
+    )
     options.strideH, options.strideW = node.strides
     return options
 

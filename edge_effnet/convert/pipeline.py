@@ -8,11 +8,16 @@ import sys
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from edge_effnet.artifacts import check_output, sha256_of_file, write_bytes, write_json
 from edge_effnet.calibrate import lint_feed, open_calibration, require_usable
-from edge_effnet.convert.contract import CONTRACT_NAME, SCHEMA_VERSION, append_archive, golden_vectors, tool_versions
+from edge_effnet.convert.contract import (
+    CONTRACT_NAME,
+    SCHEMA_VERSION,
+    append_archive,
+    golden_vectors,
+    record_from_factors,
+    tool_versions,
+)
 from edge_effnet.convert.converter import tflite_from_converter, with_metadata
 from edge_effnet.convert.request import DEFAULT_CALIBRATION
 from edge_effnet.convert.tflite import tflite_from_graph, tflite_from_quantized
@@ -124,7 +129,8 @@ def _open_feed(request: ConvertRequest, preprocessing: Preprocessing, reporter: 
     require_usable(report)
     if request.calibration is None:
         reporter.note(
-            "warning", f"no --calibration given: the embedded {DEFAULT_CALIBRATION} costs accuracy against real photographs"
+            "warning",
+            f"no --calibration given: the embedded {DEFAULT_CALIBRATION} costs accuracy against real photographs",
         )
     return feed
 
@@ -144,8 +150,9 @@ def _write_model(
     with reporter.stage("quantize", total=len(cut_into_segments(folded))):
         quantized = quantize_by_reconstruction(folded, feed, settings, reporter)
     with reporter.stage("write"):
-        factors = {name: [round(float(f), 4) for f in values] for name, values in quantized.factors.items() if np.any(values != 1)}
-        return tflite_from_quantized(quantized, io=request.io), {"channel_factors": factors}
+        return tflite_from_quantized(quantized, io=request.io), {
+            "channel_factors": record_from_factors(quantized.factors)
+        }
 
 
 def _contract(
@@ -159,12 +166,20 @@ def _contract(
     calibration = None if feed is None else {**feed.to_record(), "files_sha256": list(feed.files_sha256)}
     return {
         "schema_version": SCHEMA_VERSION,
-        "model": {"id": built.id, "resolution_px": built.resolution_px, "activation": request.activation, "squeeze_excite": request.squeeze_excite},
+        "model": {
+            "id": built.id,
+            "resolution_px": built.resolution_px,
+            "activation": request.activation,
+            "squeeze_excite": request.squeeze_excite,
+        },
         "precision": request.precision,
         "recipe": request.recipe if request.integer else None,
         "preprocessing": preprocessing.to_record(),
         "input_rule": "int8 = pixel - 128; uint8 = pixel; float32 = pixel as 0..255; RGB; the normalisation is inside the model",
-        "normalisation_inside": {"mean": list(built.normalisation.mean), "std": list(built.normalisation.std)},
+        "normalisation_inside": {
+            "mean": list(built.normalisation.mean),
+            "std": list(built.normalisation.std),
+        },
         "output_rule": "logits; top-1 is the largest, the lowest index wins a tie; softmax is the reader's",
         "labels": None if labels is None else list(labels),
         "weights": asdict(built.weights),
@@ -178,7 +193,12 @@ def _io_record(model: bytes) -> dict[str, Any]:
     main = read_model_bytes(model).main
     sides = {"input": main.input_tensors[0], "output": main.output_tensors[0]}
     return {
-        side: {"dtype": tensor.type.lower(), "shape": list(tensor.shape), "scale": tensor.scale, "zero_point": tensor.zero_point}
+        side: {
+            "dtype": tensor.type.lower(),
+            "shape": list(tensor.shape),
+            "scale": tensor.scale,
+            "zero_point": tensor.zero_point,
+        }
         for side, tensor in sides.items()
     }
 
@@ -219,7 +239,8 @@ def _leave(
         "precision": request.precision,
         "recipe": contract["recipe"],
         "weights": contract["weights"],
-        "calibration": contract["calibration"] and {key: contract["calibration"][key] for key in ("id", "sha256", "count")},
+        "calibration": contract["calibration"]
+        and {key: contract["calibration"][key] for key in ("id", "sha256", "count")},
         "io": contract["io"],
         "contract": str(own),
         "seconds": {stage: round(seconds, 3) for stage, seconds in reporter.seconds.items()},
@@ -239,7 +260,10 @@ def _write_common_contract(path: Path, contract: dict[str, Any], reporter: Repor
         except (ValueError, AttributeError, OSError):
             owner = None
         if owner != path.name:
-            reporter.note("skipped", f"{common} belongs to another model and stays; this one's contract is {path.stem}.contract.json")
+            reporter.note(
+                "skipped",
+                f"{common} belongs to another model and stays; this one's contract is {path.stem}.contract.json",
+            )
             return
     write_json(common, contract, force=True)
 

@@ -67,14 +67,20 @@ class ConvertRequest:
     def __post_init__(self) -> None:
         from edge_effnet.models import MODEL_IDS
 
-        for kind, value, allowed in (("model", self.model, MODEL_IDS), ("precision", self.precision, PRECISIONS), ("io", self.io, IO_TYPES)):
+        for kind, value, allowed in (
+            ("model", self.model, MODEL_IDS),
+            ("precision", self.precision, PRECISIONS),
+            ("io", self.io, IO_TYPES),
+        ):
             if value not in allowed:
                 raise UnknownNameError(kind, value, allowed)
         get_recipe(self.recipe)
         if self.calibration_samples < 1:
             raise UsageError("too few calibration samples", got=self.calibration_samples, allowed="1 or more")
         if self.precision != "w8a8" and self.io != "int8":
-            raise UsageError("--io belongs to --int8; other precisions have float32 input and output", got=self.io)
+            raise UsageError(
+                "--io belongs to --int8; other precisions have float32 input and output", got=self.io
+            )
         if self.resolution_px is not None and not 32 <= self.resolution_px <= 2048:
             raise UsageError("the resolution is out of range", got=self.resolution_px, allowed="32 to 2048")
 

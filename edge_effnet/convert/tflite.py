@@ -21,17 +21,24 @@ if TYPE_CHECKING:
 
 __all__ = ["FLOAT_CODECS", "tflite_from_graph", "tflite_from_quantized"]
 
-FLOAT_CODECS: dict[str, type[FloatCodec]] = {"float32": FloatCodec, "fp16": HalfCodec, "w8-dynamic": DynamicCodec}
+FLOAT_CODECS: dict[str, type[FloatCodec]] = {
+    "float32": FloatCodec,
+    "fp16": HalfCodec,
+    "w8-dynamic": DynamicCodec,
+}
 """Precision with float activations -> its codec."""
 
 
-def _constants(writer: ModelWriter, node: Node) -> list[int]:
+def _constants(writer: ModelWriter, graph: Graph, node: Node) -> list[int]:
     """Write the small integer operands that some operators read."""
     if node.kind == "mean":
         return [writer.shared_constant("axes", np.array([1, 2], np.int32))]
     if node.kind == "pad":
-        (top, bottom), (left, right) = node.padding  # type: ignore[misc]
-        return [writer.constant(f"{node.name}/paddings", np.array([[0, 0], [top, bottom], [left, right], [0, 0]], np.int32))]
+        assert not isinstance(node.padding, str)  # noqa: S101 - a padding says how much of it
+        paddings = np.array([(0, 0), *node.padding, (0, 0)], np.int32)
+        return [writer.constant(f"{node.name}/paddings", paddings)]
+    if node.kind == "reshape":
+        return [writer.constant(f"{node.name}/shape", np.array(graph.shapes[node.name], np.int32))]
     return []
 
 
@@ -46,12 +53,19 @@ def _write_nodes(writer: ModelWriter, graph: Graph, codec: Codec, first: int) ->
     """Write every node; return the index of the output tensor."""
     index = {graph.input_name: first}
     for node in graph.nodes:
-        inputs = [index[name] for name in node.inputs] + _constants(writer, node)
+        inputs = [index[name] for name in node.inputs] + _constants(writer, graph, node)
         if node.kernel is not None:
             inputs += codec.weights(writer, node)
         index[node.name] = codec.activation(writer, node.name, graph.shapes[node.name])
         row = OPERATORS[operator_of(node)]
-        writer.operator(row.code, codec.version(node, row), inputs, [index[node.name]], row.options_type, row.options(node))
+        writer.operator(
+            row.code,
+            codec.version(node, row),
+            inputs,
+            [index[node.name]],
+            row.options_type,
+            row.options(node),
+        )
     return index[graph.output_name]
 
 
@@ -59,7 +73,9 @@ def _offset_pixels(writer: ModelWriter, graph: Graph) -> tuple[int, int]:
     """Add a float input of raw pixels and take the graph's offset off; return the input and the result."""
     shape = graph.shapes[graph.input_name]
     pixels = writer.tensor("pixels", shape, np.float32)
-    offset = writer.constant("pixel_offset", np.array(graph.normalisation.mean, np.float32).reshape(1, 1, 1, 3))
+    offset = writer.constant(
+        "pixel_offset", np.array(graph.normalisation.mean, np.float32).reshape(1, 1, 1, 3)
+    )
     return pixels, _add(writer, "sub", [pixels, offset], writer.tensor("offset_pixels", shape, np.float32))
 
 
@@ -77,7 +93,9 @@ def tflite_from_graph(graph: Graph, precision: str, *, metadata: dict[str, bytes
     return writer.finish([pixels], [output], metadata or {})
 
 
-def tflite_from_quantized(quantized: QuantizedGraph, *, io: str = "int8", metadata: dict[str, bytes] | None = None) -> bytes:
+def tflite_from_quantized(
+    quantized: QuantizedGraph, *, io: str = "int8", metadata: dict[str, bytes] | None = None
+) -> bytes:
     """Write a quantised graph as a full-integer .tflite.
 
     Args:
@@ -100,14 +118,26 @@ def _uint8_tensor(writer: ModelWriter, name: str, shape: tuple[int, ...], grid: 
     return writer.tensor(name, shape, np.uint8, np.array([grid.scale], np.float32), grid.zero_point + 128)
 
 
-def _write_entry(writer: ModelWriter, quantized: QuantizedGraph, codec: IntegerCodec, io: str) -> tuple[int, int]:
+def _write_entry(
+    writer: ModelWriter, quantized: QuantizedGraph, codec: IntegerCodec, io: str
+) -> tuple[int, int]:
     graph = quantized.graph
     shape, grid = graph.shapes[graph.input_name], quantized.grids[graph.input_name]
     if io == "int8":
         index = codec.activation(writer, graph.input_name, shape)
         return index, index
-    outer, source = (outer_index := _uint8_tensor(writer, "pixels", shape, grid), outer_index) if io == "uint8" else _offset_pixels(writer, graph)
-    return outer, _add(writer, "quantize", [source], codec.activation(writer, graph.input_name, shape), version=2 if io == "uint8" else 1)
+    outer, source = (
+        (outer_index := _uint8_tensor(writer, "pixels", shape, grid), outer_index)
+        if io == "uint8"
+        else _offset_pixels(writer, graph)
+    )
+    return outer, _add(
+        writer,
+        "quantize",
+        [source],
+        codec.activation(writer, graph.input_name, shape),
+        version=2 if io == "uint8" else 1,
+    )
 
 
 def _write_exit(writer: ModelWriter, quantized: QuantizedGraph, output: int, io: str) -> int:
@@ -116,5 +146,7 @@ def _write_exit(writer: ModelWriter, quantized: QuantizedGraph, output: int, io:
     if io == "int8":
         return output
     if io == "uint8":
-        return _add(writer, "quantize", [output], _uint8_tensor(writer, "logits_uint8", shape, grid), version=2)
+        return _add(
+            writer, "quantize", [output], _uint8_tensor(writer, "logits_uint8", shape, grid), version=2
+        )
     return _add(writer, "dequantize", [output], writer.tensor("logits_float32", shape, np.float32), version=2)

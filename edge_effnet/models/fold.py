@@ -61,7 +61,9 @@ def _fold(graph: Graph, offset: tuple[float, float, float]) -> Graph:
             nodes.append(_folded(node, mean, std))
             folded += 1
         else:
-            raise ConversionError("the network does not begin with a convolution", got=f"{node.kind} {node.name}")
+            raise ConversionError(
+                "the network does not begin with a convolution", got=f"{node.kind} {node.name}"
+            )
     if not folded:
         raise ConversionError("the network has no first convolution")
     return replace(graph, nodes=tuple(nodes), normalisation=Normalisation(offset, (1.0, 1.0, 1.0)))
@@ -70,5 +72,7 @@ def _fold(graph: Graph, offset: tuple[float, float, float]) -> Graph:
 def _folded(node: Node, mean: npt.NDArray[np.float64], std: npt.NDArray[np.float64]) -> Node:
     assert node.kernel is not None  # noqa: S101 - the caller has looked
     kernel = node.kernel.astype(np.float64) / std.reshape(1, 1, 3, 1)
-    bias = (0.0 if node.bias is None else node.bias.astype(np.float64)) - (kernel * mean.reshape(1, 1, 3, 1)).sum(axis=(0, 1, 2))
+    bias = (0.0 if node.bias is None else node.bias.astype(np.float64)) - (
+        kernel * mean.reshape(1, 1, 3, 1)
+    ).sum(axis=(0, 1, 2))
     return replace(node, kernel=kernel.astype(np.float32), bias=bias.astype(np.float32))

@@ -63,13 +63,18 @@ def read_weights(path: Path, target: Target) -> Found:
 
 
 def check_there(path: Path) -> None:
-    """Refuse a path at which there is nothing.
+    """Refuse a path at which there is neither a file nor a checkpoint, before it is hashed or read.
 
     Raises:
-        DataError: Neither a file nor a checkpoint is there.
+        DataError: Nothing is there, or a folder without a checkpoint, or a device.
     """
-    if path.exists() or formats_checkpoint.is_checkpoint(path):
-        return
+    with guarded(path):
+        if path.is_file() or formats_checkpoint.is_checkpoint(path):
+            return
+        if path.exists():
+            raise DataError(
+                "the weights are neither a file nor a folder with a TensorFlow checkpoint", got=path
+            )
     close = difflib.get_close_matches(str(path), ("imagenet", "random"), n=1)
     hint = f"did you mean {close[0]!r}?" if close else "give a file that exists, imagenet or random"
     raise DataError("the weights file is not there", got=path, hint=hint)

@@ -41,7 +41,9 @@ def is_checkpoint(path: Path) -> bool:
     """Tell whether ``path`` is a checkpoint's folder, its prefix, or one of its files."""
     if path.is_dir():
         return any(path.glob("*.index"))
-    return bool(_PART.search(path.name)) or path.with_name(f"{path.name}.index").is_file()
+    return (path.is_file() and bool(_PART.search(path.name))) or path.with_name(
+        f"{path.name}.index"
+    ).is_file()
 
 
 def _prefix(path: Path) -> Path:

@@ -35,8 +35,10 @@ class _Builder:
         self.input_shape = input_shape
         self.uses: dict[str, int] = {}
 
-    def emit(self, layer: Any, kind: NodeKind, inputs: tuple[str, ...], shape: tuple[int, ...], **fields: Any) -> str:
-        name = fields.pop("name", layer.name)
+    def emit(
+        self, layer: Any, kind: NodeKind, inputs: tuple[str, ...], shape: tuple[int, ...], **fields: Any
+    ) -> str:
+        name: str = fields.pop("name", layer.name)
         block, part = place_of(layer.name)
         self.nodes[name] = Node(kind, name, inputs, layer=layer.name, block=block, part=part, **fields)
         self.shapes[name] = shape
@@ -55,7 +57,10 @@ def _static(shape: Any) -> tuple[int, ...]:
 
 
 def _weights(layer: Any) -> dict[str, Floats]:
-    return {variable.name.rsplit("/", 1)[-1].split(":")[0]: variable.numpy().astype(np.float32) for variable in layer.weights}
+    return {
+        variable.name.rsplit("/", 1)[-1].split(":")[0]: variable.numpy().astype(np.float32)
+        for variable in layer.weights
+    }
 
 
 def _activation_name(layer: Any) -> str:
@@ -80,7 +85,14 @@ def _activate(builder: _Builder, layer: Any, tensor: str, kind: str) -> str:
     if producer is not None:
         builder.nodes[tensor] = replace(producer, activation="relu6" if kind == "relu6" else "relu")
         return tensor
-    return builder.emit(layer, "relu", (tensor,), shape, name=f"{layer.name}/{kind}", activation="relu6" if kind == "relu6" else "relu")
+    return builder.emit(
+        layer,
+        "relu",
+        (tensor,),
+        shape,
+        name=f"{layer.name}/{kind}",
+        activation="relu6" if kind == "relu6" else "relu",
+    )
 
 
 def _padding(builder: _Builder, layer: Any, tensor: str) -> tuple[str, str]:
@@ -109,13 +121,24 @@ def _convolve(builder: _Builder, layer: Any, inputs: tuple[str, ...]) -> str:
     depthwise = "depthwise_kernel" in weights
     kernel = weights["depthwise_kernel" if depthwise else "kernel"]
     if depthwise and kernel.shape[3] != 1:
-        raise ConversionError(f"depthwise layer {layer.name} multiplies its channels", got=kernel.shape[3], allowed=1)
+        raise ConversionError(
+            f"depthwise layer {layer.name} multiplies its channels", got=kernel.shape[3], allowed=1
+        )
     if tuple(layer.dilation_rate) != (1, 1) or getattr(layer, "groups", 1) != 1:
-        raise ConversionError(f"layer {layer.name} is dilated or grouped", hint="only plain and depthwise convolutions are supported")
+        raise ConversionError(
+            f"layer {layer.name} is dilated or grouped",
+            hint="only plain and depthwise convolutions are supported",
+        )
     source, padding = _padding(builder, layer, inputs[0])
     tensor = builder.emit(
-        layer, "depthwise" if depthwise else "conv", (source,), _static(layer.output_shape),
-        kernel=kernel, bias=weights.get("bias"), strides=tuple(int(s) for s in layer.strides), padding=padding,
+        layer,
+        "depthwise" if depthwise else "conv",
+        (source,),
+        _static(layer.output_shape),
+        kernel=kernel,
+        bias=weights.get("bias"),
+        strides=tuple(int(s) for s in layer.strides),
+        padding=padding,
     )
     builder.uses[tensor] = builder.uses.pop(f"{layer.name}:uses")
     return _activate(builder, layer, tensor, _activation_name(layer))
@@ -127,17 +150,38 @@ def _separable(builder: _Builder, layer: Any, inputs: tuple[str, ...]) -> str:
     shape = _static(layer.output_shape)
     channels = builder.shapes[source][3]
     depthwise = builder.emit(
-        layer, "depthwise", (source,), (*shape[:3], channels), name=f"{layer.name}/depthwise",
-        kernel=weights["depthwise_kernel"], strides=tuple(int(s) for s in layer.strides), padding=padding,
+        layer,
+        "depthwise",
+        (source,),
+        (*shape[:3], channels),
+        name=f"{layer.name}/depthwise",
+        kernel=weights["depthwise_kernel"],
+        strides=tuple(int(s) for s in layer.strides),
+        padding=padding,
     )
-    tensor = builder.emit(layer, "conv", (depthwise,), shape, kernel=weights["pointwise_kernel"], bias=weights.get("bias"), padding="same")
+    tensor = builder.emit(
+        layer,
+        "conv",
+        (depthwise,),
+        shape,
+        kernel=weights["pointwise_kernel"],
+        bias=weights.get("bias"),
+        padding="same",
+    )
     builder.uses[tensor] = builder.uses.pop(f"{layer.name}:uses")
     return _activate(builder, layer, tensor, _activation_name(layer))
 
 
 def _dense(builder: _Builder, layer: Any, inputs: tuple[str, ...]) -> str:
     weights = _weights(layer)
-    tensor = builder.emit(layer, "dense", inputs, _static(layer.output_shape), kernel=weights["kernel"], bias=weights.get("bias"))
+    tensor = builder.emit(
+        layer,
+        "dense",
+        inputs,
+        _static(layer.output_shape),
+        kernel=weights["kernel"],
+        bias=weights.get("bias"),
+    )
     builder.uses[tensor] = builder.uses.pop(f"{layer.name}:uses")
     return _activate(builder, layer, tensor, _activation_name(layer))
 
@@ -145,13 +189,25 @@ def _dense(builder: _Builder, layer: Any, inputs: tuple[str, ...]) -> str:
 def _batch_norm(builder: _Builder, layer: Any, inputs: tuple[str, ...]) -> str:
     weights = _weights(layer)
     mean, variance = weights["moving_mean"].astype(np.float64), weights["moving_variance"].astype(np.float64)
-    scale = weights.get("gamma", np.ones_like(weights["moving_mean"])).astype(np.float64) / np.sqrt(variance + layer.epsilon)
+    scale = weights.get("gamma", np.ones_like(weights["moving_mean"])).astype(np.float64) / np.sqrt(
+        variance + layer.epsilon
+    )
     shift = weights.get("beta", np.zeros_like(weights["moving_mean"])).astype(np.float64) - mean * scale
     tensor = inputs[0]
     producer = builder.fuse(tensor, _FOLDABLE)
+    if producer is None or producer.kind != "dense":
+        _require_channels(builder, layer, tensor, *layer.axis)
     if producer is None:  # before its convolution, as in DenseNet: a 1x1 depthwise convolution does the same
         kernel = scale.astype(np.float32).reshape(1, 1, -1, 1)
-        return builder.emit(layer, "depthwise", inputs, builder.shapes[tensor], kernel=kernel, bias=shift.astype(np.float32), padding="same")
+        return builder.emit(
+            layer,
+            "depthwise",
+            inputs,
+            builder.shapes[tensor],
+            kernel=kernel,
+            bias=shift.astype(np.float32),
+            padding="same",
+        )
     builder.nodes[tensor] = _folded(producer, scale, shift)
     return tensor
 
@@ -160,7 +216,9 @@ def _folded(node: Node, scale: Any, shift: Any) -> Node:
     assert node.kernel is not None  # noqa: S101 - foldable operators have kernels
     spread = scale.reshape(-1, 1) if node.kind == "depthwise" else scale
     bias = 0.0 if node.bias is None else node.bias.astype(np.float64)
-    return replace(node, kernel=(node.kernel * spread).astype(np.float32), bias=(bias * scale + shift).astype(np.float32))
+    return replace(
+        node, kernel=(node.kernel * spread).astype(np.float32), bias=(bias * scale + shift).astype(np.float32)
+    )
 
 
 def _activation_layer(builder: _Builder, layer: Any, inputs: tuple[str, ...]) -> str:
@@ -180,18 +238,41 @@ def _mean(builder: _Builder, layer: Any, inputs: tuple[str, ...]) -> str:
 def _pool(kind: NodeKind) -> Callable[[_Builder, Any, tuple[str, ...]], str]:
     def lower(builder: _Builder, layer: Any, inputs: tuple[str, ...]) -> str:
         return builder.emit(
-            layer, kind, inputs, _static(layer.output_shape), padding=str(layer.padding),
-            strides=tuple(int(s) for s in layer.strides), window=tuple(int(s) for s in layer.pool_size),
+            layer,
+            kind,
+            inputs,
+            _static(layer.output_shape),
+            padding=str(layer.padding),
+            strides=tuple(int(s) for s in layer.strides),
+            window=tuple(int(s) for s in layer.pool_size),
         )
 
     return lower
 
 
-def _join(kind: NodeKind) -> Callable[[_Builder, Any, tuple[str, ...]], str]:
+def _pairwise(kind: NodeKind) -> Callable[[_Builder, Any, tuple[str, ...]], str]:
     def lower(builder: _Builder, layer: Any, inputs: tuple[str, ...]) -> str:
+        if len(inputs) != 2:
+            raise ConversionError(f"layer {layer.name} does not join two tensors", got=len(inputs), allowed=2)
         return builder.emit(layer, kind, inputs, _static(layer.output_shape))
 
     return lower
+
+
+def _concatenate(builder: _Builder, layer: Any, inputs: tuple[str, ...]) -> str:
+    _require_channels(builder, layer, inputs[0], int(layer.axis))
+    return builder.emit(layer, "concat", inputs, _static(layer.output_shape))
+
+
+def _require_channels(builder: _Builder, layer: Any, tensor: str, axis: int) -> None:
+    """Refuse a layer that works along another axis than the last of a map."""
+    shape = builder.shapes[tensor]
+    if len(shape) != 4 or axis not in {-1, 3}:
+        raise ConversionError(
+            f"layer {layer.name} does not work along the channels of a map",
+            got=f"axis {axis} of {shape}",
+            allowed="axis 3 of (1, height, width, channels)",
+        )
 
 
 def _zero_padding(builder: _Builder, layer: Any, inputs: tuple[str, ...]) -> str:
@@ -207,11 +288,14 @@ def _pass(builder: _Builder, layer: Any, inputs: tuple[str, ...]) -> str:
 
 
 def _reshape(builder: _Builder, layer: Any, inputs: tuple[str, ...]) -> str:
-    """A reshape around a 1x1 map changes nothing that TFLite's operators see; any other is kept."""
-    shape = builder.shapes[inputs[0]]
-    if len(shape) == 2 or shape[1:3] == (1, 1):
+    """A reshape around a 1x1 map changes nothing that TFLite's operators see; a map may be made flat."""
+    shape, wanted = builder.shapes[inputs[0]], _static(layer.output_shape)
+    flat = len(wanted) == 2
+    if wanted[-1] == shape[-1] and (flat or shape[1:3] == (1, 1)):
         return inputs[0]
-    return builder.emit(layer, "reshape", inputs, _static(layer.output_shape))
+    if not flat:
+        raise ConversionError(f"layer {layer.name} does not make a map flat", got=wanted, allowed="(1, values)")
+    return builder.emit(layer, "reshape", inputs, wanted)
 
 
 LOWERINGS: dict[str, Callable[[_Builder, Any, tuple[str, ...]], str]] = {
@@ -225,9 +309,9 @@ LOWERINGS: dict[str, Callable[[_Builder, Any, tuple[str, ...]], str]] = {
     "GlobalAveragePooling2D": _mean,
     "MaxPooling2D": _pool("max_pool"),
     "AveragePooling2D": _pool("average_pool"),
-    "Multiply": _join("mul"),
-    "Add": _join("add"),
-    "Concatenate": _join("concat"),
+    "Multiply": _pairwise("mul"),
+    "Add": _pairwise("add"),
+    "Concatenate": _concatenate,
     "ZeroPadding2D": _zero_padding,
     "Dropout": _pass,
     "Reshape": _reshape,
@@ -271,7 +355,9 @@ def freeze(model: Any, normalisation: Normalisation, *, name: str) -> Graph:
             continue
         lower = LOWERINGS.get(type(layer).__name__)
         if lower is None:
-            raise ConversionError(f"layer {layer.name} has no lowering", got=type(layer).__name__, allowed=", ".join(LOWERINGS))
+            raise ConversionError(
+                f"layer {layer.name} has no lowering", got=type(layer).__name__, allowed=", ".join(LOWERINGS)
+            )
         inputs = tuple(tensors[id(tensor)] for tensor in _as_list(layer.inbound_nodes[0].input_tensors))
         count = uses.get(id(layer.output), 0)
         builder.uses[f"{layer.name}:uses"] = count
@@ -279,4 +365,6 @@ def freeze(model: Any, normalisation: Normalisation, *, name: str) -> Graph:
         builder.uses[tensor] = count
         tensors[id(layer.output)] = tensor
     output = tensors[id(model.outputs[0])]
-    return Graph(name, "input", shape[1], normalisation, tuple(builder.nodes.values()), builder.shapes, output)
+    return Graph(
+        name, "input", shape[1], normalisation, tuple(builder.nodes.values()), builder.shapes, output
+    )

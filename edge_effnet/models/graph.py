@@ -20,8 +20,21 @@ if TYPE_CHECKING:
 __all__ = ["Graph", "Node", "NodeKind", "Part"]
 
 NodeKind = Literal[
-    "conv", "depthwise", "dense", "logistic", "hard_swish", "mul", "add", "mean", "max_pool", "average_pool", "concat", "pad",
-    "relu", "softmax", "reshape",
+    "conv",
+    "depthwise",
+    "dense",
+    "logistic",
+    "hard_swish",
+    "mul",
+    "add",
+    "mean",
+    "max_pool",
+    "average_pool",
+    "concat",
+    "pad",
+    "relu",
+    "softmax",
+    "reshape",
 ]
 Part = Literal["stem", "expand", "depthwise", "se", "project", "residual", "head", "other"]
 

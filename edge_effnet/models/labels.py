@@ -35,5 +35,7 @@ def read_labels(path: Path, classes: int) -> tuple[str, ...]:
     except (OSError, UnicodeDecodeError) as error:
         raise DataError("the labels file cannot be read", got=f"{path}: {error}") from error
     if len(lines) != classes:
-        raise DataError("the labels do not fit the model", got=f"{len(lines)} lines in {path}", allowed=f"{classes} lines")
+        raise DataError(
+            "the labels do not fit the model", got=f"{len(lines)} lines in {path}", allowed=f"{classes} lines"
+        )
     return lines

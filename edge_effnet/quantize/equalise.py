@@ -25,9 +25,14 @@ if TYPE_CHECKING:
 
 __all__ = ["choose_factors"]
 
-FACTORS: Final = np.geomspace(1.0, 16.0, 13)
-_PROBABILITIES: Final = np.unique(np.concatenate([np.linspace(0.0, 1.0, 160), 1.0 - np.geomspace(1e-1, 1e-4, 40)]))
-_CEILINGS: Final = 20
+_RATIO: Final = 2.0 ** (1.0 / 3.0)
+_STEPS: Final = 13
+FACTORS: Final = _RATIO ** np.arange(_STEPS)
+"""1 to 16. Factors and ceilings lie on one geometric lattice, so that all their products do."""
+_PROBABILITIES: Final = np.unique(
+    np.concatenate([np.linspace(0.0, 1.0, 160), 1.0 - np.geomspace(1e-1, 1e-4, 40)])
+)
+_CEILINGS: Final = 16
 _LEVELS: Final = 255.0
 _PRE_LOW: Final = 4.0
 _POST_LOW: Final = 0.28
@@ -64,13 +69,13 @@ def choose_factors(values: npt.NDArray[np.float32], importance: Floats) -> npt.N
     points, share = _quantiles(values)
     wanted = np.maximum(swish(points), 0.0)
     approximation, slope = _approximation(points, share)
-    largest = max(float(points.max()), 1.0)
+    lattice = max(float(points.max()), 1.0) * _RATIO ** np.arange(1.0 - _CEILINGS, _STEPS)
+    clipped = np.array([(share * np.maximum(wanted - limit, 0.0) ** 2).sum(axis=0) for limit in lattice])
     best = (np.inf, np.ones(points.shape[1]))
-    for ceiling in np.geomspace(max(0.03 * largest, 1.0), largest, _CEILINGS):
+    for position, ceiling in enumerate(lattice[:_CEILINGS]):
         before, after = (ceiling + _PRE_LOW) / _LEVELS, (ceiling + _POST_LOW) / _LEVELS
-        clipped = np.array([(share * np.maximum(wanted - factor * ceiling, 0.0) ** 2).sum(axis=0) for factor in FACTORS])
         rounding = FACTORS[:, None] ** 2 / 12.0 * (before**2 * slope + after**2)
-        costs = approximation + clipped + rounding
+        costs = approximation + clipped[position : position + _STEPS] + rounding
         chosen = costs.argmin(axis=0)
         total = float((importance * costs[chosen, np.arange(costs.shape[1])]).sum())
         if total < best[0]:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from edge_effnet.models.keras import import_tensorflow
-from edge_effnet.quantize.scheme import QMAX, QMIN
 from edge_effnet.quantize.segments import last_uses
 
 if TYPE_CHECKING:
@@ -22,7 +21,14 @@ if TYPE_CHECKING:
     from edge_effnet.models.graph import Graph, Node
     from edge_effnet.quantize.scheme import Grid, QuantizedGraph, QuantizedWeights
 
-__all__ = ["fake_quantize", "float_function", "input_values", "integer_weights", "quantized_function", "run_node"]
+__all__ = [
+    "fake_quantize",
+    "float_function",
+    "input_values",
+    "integer_weights",
+    "quantized_function",
+    "run_node",
+]
 
 Tensor = Any
 
@@ -48,7 +54,9 @@ def _with_bias(tensor: Tensor, bias: Tensor) -> Tensor:
 
 def _pool(name: str) -> Callable[[Any, Node, list[Tensor]], Tensor]:
     def run(tf: Any, node: Node, inputs: list[Tensor]) -> Tensor:
-        return getattr(tf.nn, name)(inputs[0], list(node.window), list(node.strides), str(node.padding).upper())
+        return getattr(tf.nn, name)(
+            inputs[0], list(node.window), list(node.strides), str(node.padding).upper()
+        )
 
     return run
 
@@ -106,10 +114,8 @@ def run_node(
 
 
 def fake_quantize(tensor: Tensor, grid: Grid) -> Tensor:
-    """Round a tensor to a grid, as real values."""
-    tf = import_tensorflow()
-    codes = tf.clip_by_value(tf.round(tensor / grid.scale) + grid.zero_point, QMIN, QMAX)
-    return (codes - grid.zero_point) * grid.scale
+    """Round a tensor to a grid, as real values; the gradient passes inside the range."""
+    return import_tensorflow().quantization.fake_quant_with_min_max_args(tensor, grid.minimum, grid.maximum)
 
 
 def integer_weights(

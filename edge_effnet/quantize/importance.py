@@ -57,4 +57,4 @@ def channel_importance(graph: Graph) -> dict[str, Weights]:
 def _normalised(weights: Weights | None, channels: int) -> Weights:
     if weights is None or not weights.mean() > 0:
         return np.ones(channels)
-    return np.maximum(weights / weights.mean(), _FLOOR)
+    return np.asarray(np.maximum(weights / weights.mean(), _FLOOR))

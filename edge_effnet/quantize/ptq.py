@@ -111,10 +111,13 @@ class _Pass:
         """Refit a convolution or dense layer; a depthwise one gets a gain and an offset per channel."""
         bias = np.zeros(wanted.shape[-1], np.float32) if node.bias is None else node.bias
         if node.kind == "depthwise":
-            output = run_node(node, [given], (node.kernel, bias), activate=False)
+            depthwise = channels_last(node)[..., np.newaxis]
+            output = run_node(node, [given], (depthwise, bias), activate=False)
             rows = max(_LINE_VALUES // wanted.shape[-1], 1)
-            gain, offset, self.chosen[node.name] = fit_line(sample_rows(output, rows), sample_rows(wanted, rows))
-            return replace(node, kernel=node.kernel * gain[:, None], bias=bias * gain + offset)
+            gain, offset, self.chosen[node.name] = fit_line(
+                sample_rows(output, rows), sample_rows(wanted, rows)
+            )
+            return replace(node, kernel=depthwise * gain[:, None], bias=bias * gain + offset)
         kernel = channels_last(node).reshape(-1, wanted.shape[-1])
         inputs, outputs = sample_patches(node, given, wanted, max(_MIN_ROWS, ROWS_PER_INPUT * len(kernel)))
         result = refit(inputs, outputs, kernel, bias)
@@ -129,7 +132,11 @@ class _Pass:
         factors = choose_factors(rows, self.importance[node.name])
         self.factors[node.name] = factors
         spread = factors[:, None] if node.kind == "depthwise" else factors
-        return replace(node, kernel=(node.kernel / spread).astype(np.float32), bias=(node.bias / factors).astype(np.float32))
+        return replace(
+            node,
+            kernel=(node.kernel / spread).astype(np.float32),
+            bias=(node.bias / factors).astype(np.float32),
+        )
 
     def fit(self, node: Node, given: Any, wanted: Any) -> None:
         """Decide the integers of a weighted operator from its quantised input and its float pre-activation."""
@@ -161,7 +168,9 @@ class _Pass:
             self.ranges[node.name] = (float(whole.min()), float(whole.max()))
         else:
             factors = self.factors.get(node.name)
-            weights = self.importance[node.name] * (1.0 if factors is None else factors.astype(np.float64) ** 2)
+            weights = self.importance[node.name] * (
+                1.0 if factors is None else factors.astype(np.float64) ** 2
+            )
             self.ranges[node.name] = search_range(histogram(rows, weights), self.follower(node.name))
         return grid_from_range(*self.ranges[node.name])
 
@@ -258,7 +267,9 @@ def quantize_by_reconstruction(
             store.append(*(np.asarray(side[start : start + chunk]) for side in result))
         del exact, given, result, head
         for pair in iterator:
-            store.append(*(np.asarray(side) for side in state.forward(segment, *(tf.constant(half) for half in pair))))
+            store.append(
+                *(np.asarray(side) for side in state.forward(segment, *(tf.constant(half) for half in pair)))
+            )
         if isinstance(source, Pairs):
             source.close()
         source = store

@@ -66,7 +66,9 @@ class Histogram:
     maximum: float
 
 
-def histogram(values: npt.NDArray[np.float32], channel_weights: npt.NDArray[np.float64] | None = None) -> Histogram:
+def histogram(
+    values: npt.NDArray[np.float32], channel_weights: npt.NDArray[np.float64] | None = None
+) -> Histogram:
     """Count the values of a tensor.
 
     Args:
@@ -80,7 +82,7 @@ def histogram(values: npt.NDArray[np.float32], channel_weights: npt.NDArray[np.f
     counts = np.bincount(bins.ravel(), weights=spread, minlength=_BINS).astype(np.float64)
     used = counts > 0
     centres = minimum + (np.arange(_BINS) + 0.5) * (span / _BINS)
-    return Histogram(centres[used], counts[used], minimum, maximum)
+    return Histogram(np.asarray(centres[used], np.float64), counts[used], minimum, maximum)
 
 
 def _rounded(values: Floats, lows: Floats, highs: Floats) -> Floats:
@@ -107,7 +109,9 @@ def search_range(counts: Histogram, function: str = "identity") -> tuple[float, 
         counts: The tensor's histogram.
         function: A key of `FUNCTIONS`.
     """
-    highs = max(counts.maximum, 1e-6 if function == "identity" else 0.5) * np.geomspace(_SMALLEST_SHARE, 1.0, _HIGHS)
+    highs = max(counts.maximum, 1e-6 if function == "identity" else 0.5) * np.geomspace(
+        _SMALLEST_SHARE, 1.0, _HIGHS
+    )
     lows = _candidate_lows(counts, function)
     low = lows[len(lows) // 2]
     high = highs[_best(counts, function, np.full(_HIGHS, low), highs)]

@@ -34,8 +34,13 @@ RECIPES: dict[str, Recipe] = {
         "searched ranges only: smallest error after the activation, channels weighted by what reads them",
         Settings(refit=False, equalise=False),
     ),
-    "minmax-direct": Recipe("smallest and largest value seen, written by this package", Settings(refit=False, equalise=False, ranges="minmax")),
-    "minmax": Recipe("TensorFlow's own converter with a representative dataset: the baseline that everyone knows", None),
+    "minmax-direct": Recipe(
+        "smallest and largest value seen, written by this package",
+        Settings(refit=False, equalise=False, ranges="minmax"),
+    ),
+    "minmax": Recipe(
+        "TensorFlow's own converter with a representative dataset: the baseline that everyone knows", None
+    ),
 }
 """Name -> recipe."""
 

@@ -52,7 +52,10 @@ def _through(given: Floats, wanted: Floats, *, shared: bool) -> Line:
     covariance = ((given - given_mean) * (wanted - wanted_mean)).mean(axis=0, dtype=np.float64)
     variance = np.square(given - given_mean).mean(axis=0, dtype=np.float64)
     if shared:
-        covariance, variance = np.full_like(covariance, covariance.sum()), np.full_like(variance, variance.sum())
+        covariance, variance = (
+            np.full_like(covariance, covariance.sum()),
+            np.full_like(variance, variance.sum()),
+        )
     gain = np.where(variance > 1e-12, covariance / np.maximum(variance, 1e-12), 1.0).astype(np.float32)
     return gain, (wanted_mean - gain * given_mean).astype(np.float32)
 

@@ -55,7 +55,9 @@ def sample_patches(node: Node, given: Any, wanted: Any, rows: int) -> tuple[Floa
     for image, chosen in zip(given, places, strict=True):
         if node.kind == "conv" and node.kernel.shape[:2] != (1, 1):
             size, step = [1, *node.kernel.shape[:2], 1], [1, *node.strides, 1]
-            patches = tf.image.extract_patches(image[None], size, step, [1, 1, 1, 1], str(node.padding).upper())
+            patches = tf.image.extract_patches(
+                image[None], size, step, [1, 1, 1, 1], str(node.padding).upper()
+            )
             columns = np.asarray(patches).reshape(outputs.shape[1], -1)
         elif node.kind == "conv":
             columns = np.asarray(image[:: node.strides[0], :: node.strides[1]]).reshape(outputs.shape[1], -1)

@@ -20,7 +20,17 @@ if TYPE_CHECKING:
 
     from edge_effnet.models.graph import Graph, Node
 
-__all__ = ["FIXED_GRIDS", "SHARED_GRID", "Grid", "QuantizedGraph", "QuantizedWeights", "grid_from_range", "grids_from_ranges", "quantize_graph", "quantize_weights"]
+__all__ = [
+    "FIXED_GRIDS",
+    "SHARED_GRID",
+    "Grid",
+    "QuantizedGraph",
+    "QuantizedWeights",
+    "grid_from_range",
+    "grids_from_ranges",
+    "quantize_graph",
+    "quantize_weights",
+]
 
 QMIN, QMAX, WEIGHT_MAX = -128, 127, 127
 BIAS_LIMIT = 2**29
@@ -91,7 +101,7 @@ def weight_scales(kernel: npt.NDArray[np.float32], *, per_channel: bool) -> npt.
     magnitude = np.abs(kernel).reshape(-1, kernel.shape[-1]).max(axis=0)
     if not per_channel:
         magnitude = np.full_like(magnitude, magnitude.max())
-    return np.maximum(magnitude / WEIGHT_MAX, 1e-8).astype(np.float32)
+    return np.asarray(np.maximum(magnitude / WEIGHT_MAX, 1e-8), np.float32)
 
 
 def channels_last(node: Node) -> npt.NDArray[np.float32]:
@@ -147,7 +157,11 @@ def grids_from_ranges(graph: Graph, ranges: dict[str, tuple[float, float]]) -> d
     for members in groups.values():
         pinned = [fixed[name] for name in members if name in fixed]
         known = [ranges[name] for name in members if name in ranges]
-        grid = pinned[0] if pinned else grid_from_range(min(low for low, _ in known), max(high for _, high in known))
+        grid = (
+            pinned[0]
+            if pinned
+            else grid_from_range(min(low for low, _ in known), max(high for _, high in known))
+        )
         grids.update(dict.fromkeys(members, grid))
     return grids
 
@@ -159,5 +173,9 @@ def quantize_graph(
 ) -> QuantizedGraph:
     """Quantise a graph whose first convolution takes raw pixels (see `edge_effnet.models.fold`)."""
     grids = grids_from_ranges(graph, ranges)
-    weights = {node.name: quantize_weights(node, grids[node.inputs[0]].scale) for node in graph.nodes if node.kernel is not None}
+    weights = {
+        node.name: quantize_weights(node, grids[node.inputs[0]].scale)
+        for node in graph.nodes
+        if node.kernel is not None
+    }
     return QuantizedGraph(graph, grids, weights, factors or {})

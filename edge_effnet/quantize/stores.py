@@ -6,7 +6,7 @@ A float activation is kept in half precision, a quantised one as its int8 codes,
 from __future__ import annotations
 
 import tempfile
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,12 +24,13 @@ __all__ = ["Pairs", "codes_from_values", "values_from_codes"]
 
 def codes_from_values(values: Floats, grid: Grid) -> npt.NDArray[np.int8]:
     """Return the int8 codes of values that lie on a grid."""
-    return np.rint(values / np.float32(grid.scale) + np.float32(grid.zero_point)).astype(np.int8)
+    return np.asarray(np.rint(values / np.float32(grid.scale) + np.float32(grid.zero_point)), np.int8)
 
 
 def values_from_codes(codes: npt.NDArray[np.int8], grid: Grid) -> Floats:
     """Return the real values of int8 codes."""
-    return ((codes.astype(np.float32) - np.float32(grid.zero_point)) * np.float32(grid.scale)).astype(np.float32)
+    offset = codes.astype(np.float32) - np.float32(grid.zero_point)
+    return np.asarray(offset * np.float32(grid.scale), np.float32)
 
 
 class Pairs:
@@ -62,9 +63,9 @@ class Pairs:
             exact, codes = chunk if chunk is not None else (self._load(), self._load())
             yield exact.astype(np.float32), values_from_codes(codes, self.grid)
 
-    def _load(self) -> npt.NDArray[np.generic]:
+    def _load(self) -> npt.NDArray[Any]:
         assert self._file is not None  # noqa: S101 - a chunk is None only after a file was opened
-        loaded: npt.NDArray[np.generic] = np.load(self._file, allow_pickle=False)
+        loaded: npt.NDArray[Any] = np.load(self._file, allow_pickle=False)
         return loaded
 
     def close(self) -> None:

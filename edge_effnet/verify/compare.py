@@ -94,13 +94,13 @@ def verify(
     names, reporter = check_names(engines), reporter or Silent()
     if limit < 1 or reference_images < 1 or layer_images < 0:
         raise UsageError("a number of images is too small", got=(limit, reference_images, layer_images))
-    _check_data(data)
+    subject = open_integer(Path(int8_model))
+    feed = _open_data(data, subject, limit, seed, reporter)
     with reporter.stage("open"):
-        subject, twin = open_integer(Path(int8_model)), open_float(str(float_model))
+        twin = open_float(str(float_model))
         _check_twin(twin, subject)
         rebuilt = rebuilt_or_missing(subject)
         runners, missing = open_runners(names, subject, rebuilt, reference_images=reference_images)
-    feed = open_calibration(data, subject.preprocessing, samples=limit, seed=seed, reporter=reporter)
     with reporter.stage("engines", feed.count):
         scores = _run(twin, runners, feed, reporter)
     pairs = _pairs(scores, _output_grid(subject, rebuilt))
@@ -126,10 +126,17 @@ def verify(
     )
 
 
-def _check_data(data: str | Path) -> None:
-    if not Path(data).exists() and str(data) not in list_set_ids() and "-v" not in str(data):
-        hint = f"give a folder, a .npy file, or a set: {', '.join(list_set_ids())}"
-        raise DataError("the folder of images does not exist", got=data, hint=hint)
+def _open_data(
+    data: str | Path, subject: IntegerModel, limit: int, seed: int, reporter: Reporter
+) -> CalibrationFeed:
+    """Open pictures as calibration does, which needs no labels."""
+    try:
+        return open_calibration(data, subject.preprocessing, samples=limit, seed=seed, reporter=reporter)
+    except DataError as error:
+        if Path(data).exists():
+            raise
+        hint = f"give a folder of pictures, a .npy file, or a set: {', '.join(list_set_ids())}"
+        raise DataError("the images do not exist", got=data, hint=hint) from error
 
 
 def _check_twin(twin: FloatModel, subject: IntegerModel) -> None:

@@ -263,13 +263,14 @@ class Verification:
     seconds: dict[str, float]
 
     def require(self, *, min_agreement: float | None = None, min_sqnr_db: float | None = None) -> None:
-        """Judge every engine that ran.
+        """Judge every engine that was given all the pictures (all engines where none was).
 
         Raises:
             GateError: An engine's top-1 agreement (percent) or SQNR (dB) is below the gate.
         """
-        _gate("top-1 agreement", "%", min_agreement, self.engines, lambda engine: engine.top1_agreement)
-        _gate("SQNR", "dB", min_sqnr_db, self.engines, lambda engine: engine.sqnr_db)
+        judged = tuple(engine for engine in self.engines if engine.n == self.n) or self.engines
+        _gate("top-1 agreement", "%", min_agreement, judged, lambda engine: engine.top1_agreement)
+        _gate("SQNR", "dB", min_sqnr_db, judged, lambda engine: engine.sqnr_db)
 
     def to_record(self) -> dict[str, Any]:
         """Return the record of ``verify --json``; every number is finite or null."""

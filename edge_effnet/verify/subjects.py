@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from edge_effnet.convert.contract import CONTRACT_NAME, tool_versions
+from edge_effnet.convert.contract import CONTRACT_NAME, factors_from_record, tool_versions
 from edge_effnet.errors import DataError, EnvironmentFault, UsageError
 from edge_effnet.images import RECORD_SCHEMA, Preprocessing
 from edge_effnet.inspect import read_model_bytes
@@ -245,10 +245,7 @@ def _preprocessing(
 
 def _factors(path: Path, model: Model, contract: Mapping[str, Any]) -> dict[str, Floats]:
     channels = {tensor.name: tensor.shape[-1] for tensor in model.main.tensors if tensor.shape}
-    factors = {
-        name: np.asarray(values, np.float32)
-        for name, values in (contract.get("channel_factors") or {}).items()
-    }
+    factors = factors_from_record(contract.get("channel_factors") or {})
     wrong = [name for name, values in factors.items() if values.shape != (channels.get(name),)]
     if wrong:
         raise DataError("the contract's channel factors do not fit the model", got=f"{path}: {wrong[0]}")

@@ -106,7 +106,7 @@ def test_strided_edgetpu_blocks_are_padded_on_both_sides() -> None:
 @pytest.mark.parametrize("activation", ["hard_swish", "relu6", "relu"])
 def test_the_activation_can_be_replaced(activation: str) -> None:
     """Every activation of the network, squeeze-and-excite's included, follows the option."""
-    arch = architecture(VARIANTS["b0"], resolution_px=32, num_classes=3, activation=activation)
+    arch = architecture(VARIANTS["b0"], depth=0.1, resolution_px=32, num_classes=3, activation=activation)
     model = build_keras(arch)
     used = {layer.activation.__name__ for layer in model.layers if hasattr(layer, "activation")}
     assert used == {activation, "sigmoid", "linear"}
@@ -125,7 +125,7 @@ def test_squeeze_excite_can_be_left_out() -> None:
     """Without it no layer of it is left, and the network still runs."""
     built = build("b0", resolution_px=32, num_classes=3, squeeze_excite=False)
     assert not [layer.name for layer in built.keras.layers if "_se_" in layer.name]
-    assert built.predict_logits(np.zeros((1, 32, 32, 3), np.uint8)).shape == (1, 3)
+    assert built.keras(np.zeros((1, 32, 32, 3), np.float32)).shape == (1, 3)
 
 
 def test_without_a_top_the_model_gives_its_last_feature_map() -> None:
@@ -135,21 +135,21 @@ def test_without_a_top_the_model_gives_its_last_feature_map() -> None:
     assert built.predict_logits(np.zeros((2, 64, 64, 3), np.uint8)).shape == (2, 2, 2, 1280)
 
 
-def test_a_fixed_batch_gives_the_same_logits(small_b0: BuiltModel) -> None:
+def test_a_fixed_batch_gives_the_same_logits(small_lite0: BuiltModel) -> None:
     """A model of batch 2 takes 3 pictures, padded and cut, and its graph has no open dimension."""
-    fixed = build("b0", resolution_px=32, num_classes=10, batch_size=2)
+    fixed = build("lite0", resolution_px=32, num_classes=10, batch_size=2)
     pixels = np.random.default_rng(1).integers(0, 256, (3, 32, 32, 3), np.uint8)
     assert tuple(fixed.keras.inputs[0].shape) == (2, 32, 32, 3)
-    np.testing.assert_allclose(fixed.predict_logits(pixels), small_b0.predict_logits(pixels), atol=1e-5)
+    np.testing.assert_allclose(fixed.predict_logits(pixels), small_lite0.predict_logits(pixels), atol=1e-5)
 
 
-def test_predicting_in_batches_changes_nothing(small_b0: BuiltModel) -> None:
+def test_predicting_in_batches_changes_nothing(small_lite0: BuiltModel) -> None:
     """The batch size is a matter of speed only, and no picture is a set too."""
     pixels = np.random.default_rng(2).integers(0, 256, (5, 32, 32, 3), np.uint8)
     np.testing.assert_allclose(
-        small_b0.predict_logits(pixels, batch_size=2), small_b0.predict_logits(pixels), atol=1e-5
+        small_lite0.predict_logits(pixels, batch_size=2), small_lite0.predict_logits(pixels), atol=1e-5
     )
-    assert small_b0.predict_logits(pixels[:0]).shape == (0, 10)
+    assert small_lite0.predict_logits(pixels[:0]).shape == (0, 10)
 
 
 def test_normalising_is_float_arithmetic_on_rgb(small_b0: BuiltModel) -> None:
@@ -160,14 +160,14 @@ def test_normalising_is_float_arithmetic_on_rgb(small_b0: BuiltModel) -> None:
     )
 
 
-def test_the_same_seed_gives_the_same_weights(small_b0: BuiltModel) -> None:
+def test_the_same_seed_gives_the_same_weights(small_lite0: BuiltModel) -> None:
     """Random weights are a function of the seed, and say so in their record."""
-    again = build("b0", resolution_px=32, num_classes=10)
-    other = build("b0", resolution_px=32, num_classes=10, seed=1)
-    assert again.weights == small_b0.weights
-    assert other.weights.sha256 != small_b0.weights.sha256
-    assert small_b0.weights.kind == "random"
-    for ours, theirs in zip(again.keras.get_weights(), small_b0.keras.get_weights(), strict=True):
+    again = build("lite0", resolution_px=32, num_classes=10)
+    other = build("lite0", resolution_px=32, num_classes=10, seed=1)
+    assert again.weights == small_lite0.weights
+    assert other.weights.sha256 != small_lite0.weights.sha256
+    assert small_lite0.weights.kind == "random"
+    for ours, theirs in zip(again.keras.get_weights(), small_lite0.keras.get_weights(), strict=True):
         np.testing.assert_array_equal(ours, theirs)
 
 

@@ -14,6 +14,8 @@ from edge_effnet.models import build
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from edge_effnet.models import BuiltModel
+
 FILES = {
     "b0": "efficientnet_b0_imagenet.weights.h5",
     "v2-b0": "efficientnet_v2_b0_imagenet.weights.h5",
@@ -21,11 +23,16 @@ FILES = {
 }
 
 
+@pytest.fixture(scope="module")
+def built(request: pytest.FixtureRequest, shared: Path) -> BuiltModel:
+    """A model with its real weights, built once for both tests."""
+    return build(request.param, weights=shared / "data" / "weights" / FILES[request.param])
+
+
 @pytest.mark.shared
-@pytest.mark.parametrize("model_id", sorted(FILES))
-def test_real_weights_recognise_photographs(model_id: str, shared: Path) -> None:
+@pytest.mark.parametrize("built", sorted(FILES), indirect=True)
+def test_real_weights_recognise_photographs(built: BuiltModel, shared: Path) -> None:
     """On 65 photographs, spread over the set, more than 60 % are right: weights and normalisation belong together."""
-    built = build(model_id, weights=shared / "data" / "weights" / FILES[model_id])
     folder = shared / "data" / "imagenet" / "val_1300"
     with (folder / "labels.csv").open(newline="") as stream:
         rows = list(csv.DictReader(stream))[::20]
@@ -37,14 +44,13 @@ def test_real_weights_recognise_photographs(model_id: str, shared: Path) -> None
 
 
 @pytest.mark.shared
-@pytest.mark.parametrize("model_id", ["b0", "v2-b0"])
-def test_keras_3_gives_the_same_logits(model_id: str, shared: Path) -> None:
+@pytest.mark.parametrize("built", ["b0", "v2-b0"], indirect=True)
+def test_keras_3_gives_the_same_logits(built: BuiltModel, shared: Path) -> None:
     """What Keras 3 computes from its own file, preprocessing inside, we compute from the same file."""
     keras3 = pytest.importorskip("keras")
-    path = shared / "data" / "weights" / FILES[model_id]
-    name = "EfficientNetB0" if model_id == "b0" else "EfficientNetV2B0"
+    name = "EfficientNetB0" if built.id == "b0" else "EfficientNetV2B0"
     twin = getattr(keras3.applications, name)(weights=None, classifier_activation=None)
-    twin.load_weights(path)
+    twin.load_weights(shared / "data" / "weights" / FILES[built.id])
     pixels = np.random.default_rng(0).integers(0, 256, (2, 224, 224, 3), np.uint8)
     theirs = np.asarray(twin(pixels.astype(np.float32), training=False))
-    assert np.abs(build(model_id, weights=path).predict_logits(pixels) - theirs).max() <= 1e-4
+    assert np.abs(built.predict_logits(pixels) - theirs).max() <= 1e-4
