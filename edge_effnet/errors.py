@@ -34,6 +34,10 @@ __all__ = [
 ]
 
 
+_SIMILAR = 0.5
+"""Share of matching characters from which on a name is offered."""
+
+
 class EdgeEffnetError(Exception):
     """Base of every error that this package raises on purpose.
 
@@ -83,9 +87,19 @@ class UnknownNameError(UsageError):
 
     def __init__(self, kind: str, got: str, allowed: Iterable[str]) -> None:
         names = list(allowed)
-        close = difflib.get_close_matches(got.lower(), names, n=1, cutoff=0.5)
-        hint = f"did you mean {close[0]!r}?" if close else None
+        close = _nearest(got.lower(), names)
+        hint = None if close is None else f"did you mean {close!r}?"
         super().__init__(f"unknown {kind}", got=got, allowed=", ".join(names), hint=hint)
+
+
+def _nearest(got: str, names: list[str]) -> str | None:
+    """Return the longest name that ``got`` ends in (``efficientnet-lite0``), else the most similar one, the first of equals."""
+    endings = [name for name in names if got.endswith(name.lower())]
+    if endings:
+        return max(endings, key=len)
+    ratios = {name: difflib.SequenceMatcher(None, name.lower(), got).ratio() for name in names}
+    best = max(names, key=lambda name: ratios[name], default=None)
+    return best if best is not None and ratios[best] >= _SIMILAR else None
 
 
 class OutputExistsError(UsageError):

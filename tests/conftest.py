@@ -17,6 +17,13 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the one option that changes golden files; a run without it only compares."""
+    parser.addoption(
+        "--update-golden", action="store_true", help="write golden files anew from what was found"
+    )
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The folder of shared data; tests that need it are skipped, with the reason, where it is absent."""

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from edge_effnet.verify import Verification
-    from edge_effnet.verify.record import BlockResult, EngineResult, LayerResult, OperatorResult
+    from edge_effnet.verify.figures import BlockResult, EngineResult, LayerResult, OperatorResult
 
 __all__ = ["verify"]
 
@@ -27,7 +27,7 @@ _ENGINES = (
     "max LSB",
     "within 1 LSB %",
     "LSB against",
-    "n",
+    "on n",
 )
 _OPERATORS = ("operator", "count", "values", "max LSB", "mean LSB", "within 1 LSB %")
 _BLOCKS = ("block", "own SQNR dB", "SQNR dB at its output", "worst layer", "part")
@@ -107,7 +107,7 @@ def _print_tables(found: Verification, layers: int) -> None:
 
 
 def _divergence_lines(found: Verification) -> Iterator[str]:
-    from edge_effnet.verify.record import DIVERGENCE_RULE
+    from edge_effnet.verify.figures import DIVERGENCE_RULE
 
     first = found.located.first_divergence
     if not found.located.layers:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import flatbuffers
@@ -65,7 +66,11 @@ def tflite_from_converter(graph: Graph, feed: CalibrationFeed, io: str, reporter
     if io != "float32":
         converter.inference_input_type = converter.inference_output_type = getattr(tf, io)
     try:
-        content: bytes = converter.convert()
+        with warnings.catch_warnings():
+            warnings.simplefilter(
+                "ignore"
+            )  # it warns of statistics that this way of quantising does not need
+            content: bytes = converter.convert()
     except Exception as error:
         raise ConversionError(
             "TensorFlow's converter failed", got=f"{type(error).__name__}: {error}"

@@ -109,11 +109,13 @@ class ModelWriter:
         name: str,
         data: npt.NDArray[Any],
         scales: npt.NDArray[np.float32] | None = None,
+        zero_point: int = 0,
         *,
         axis: int = 0,
     ) -> int:
         """Add a constant tensor and return its index."""
-        return self.tensor(name, data.shape, data.dtype.type, scales, axis=axis, buffer=self._buffer(data))
+        dtype, buffer = data.dtype.type, self._buffer(data)
+        return self.tensor(name, data.shape, dtype, scales, zero_point, axis=axis, buffer=buffer)
 
     def shared_constant(self, name: str, data: npt.NDArray[Any]) -> int:
         """Add a constant once, however many operators read it."""

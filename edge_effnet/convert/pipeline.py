@@ -8,7 +8,7 @@ import sys
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from edge_effnet.artifacts import check_output, sha256_of_file, write_bytes, write_json
+from edge_effnet.artifacts import sha256_of_bytes
 from edge_effnet.calibrate import lint_feed, open_calibration, require_usable
 from edge_effnet.convert.contract import (
     CONTRACT_NAME,
@@ -19,6 +19,7 @@ from edge_effnet.convert.contract import (
     tool_versions,
 )
 from edge_effnet.convert.converter import tflite_from_converter, with_metadata
+from edge_effnet.convert.outputs import Outputs
 from edge_effnet.convert.request import DEFAULT_CALIBRATION
 from edge_effnet.convert.tflite import tflite_from_graph, tflite_from_quantized
 from edge_effnet.errors import GateError
@@ -69,11 +70,11 @@ def convert(request: ConvertRequest, reporter: Reporter) -> ConvertResult:
         GateError: The result is not integers from end to end.
     """
     if request.output is not None:
-        check_output(request.output, force=request.force)
+        Outputs(request.output, request.force).check()
     with reporter.stage("build"):
         built = _build(request, reporter)
-    path = request.path(built.resolution_px)
-    check_output(path, force=request.force)
+    outputs = Outputs(request.path(built.resolution_px), request.force)
+    outputs.check()
     labels = _labels(request, built)
     with reporter.stage("freeze"):
         graph = freeze(built.keras, built.normalisation, name=built.id)
@@ -87,7 +88,7 @@ def convert(request: ConvertRequest, reporter: Reporter) -> ConvertResult:
         _require_integer(content, request.io)
     with reporter.stage("golden"):
         golden = golden_vectors(LocalModel(content), preprocessing)
-    return _leave(request, reporter, path, content, contract, golden, built.notes)
+    return _leave(outputs, reporter, content, contract, golden, built.notes)
 
 
 def _build(request: ConvertRequest, reporter: Reporter) -> BuiltModel:
@@ -215,57 +216,36 @@ def _require_integer(content: bytes, io: str) -> None:
 
 
 def _leave(
-    request: ConvertRequest,
+    outputs: Outputs,
     reporter: Reporter,
-    path: Path,
     content: bytes,
     contract: dict[str, Any],
     golden: list[dict[str, Any]],
     notes: tuple[str, ...],
 ) -> ConvertResult:
     """Write the model and its contract, and describe them."""
-    write_bytes(path, content, force=request.force)
-    digest = sha256_of_file(path)
-    beside = {**contract, "file": path.name, "sha256": digest, "golden": golden}
-    own = path.with_suffix(".contract.json")
-    write_json(own, beside, force=True)
-    _write_common_contract(path, beside, reporter)
+    digest = sha256_of_bytes(content)
+    beside = {**contract, "file": outputs.model.name, "sha256": digest, "golden": golden}
+    outputs.write(content, beside, reporter)
+    calibration = contract["calibration"]
     record = {
         "schema_version": SCHEMA_VERSION,
-        "path": str(path),
+        "path": str(outputs.model),
         "sha256": digest,
         "size_bytes": len(content),
         "model": contract["model"],
-        "precision": request.precision,
+        "precision": contract["precision"],
         "recipe": contract["recipe"],
         "weights": contract["weights"],
-        "calibration": contract["calibration"]
-        and {key: contract["calibration"][key] for key in ("id", "sha256", "count")},
+        "calibration": calibration and {key: calibration[key] for key in ("id", "sha256", "count")},
         "io": contract["io"],
-        "contract": str(own),
+        "contract": str(outputs.contract),
         "seconds": {stage: round(seconds, 3) for stage, seconds in reporter.seconds.items()},
         "peak_rss_bytes": _peak_rss_bytes(),
         "tools": contract["tools"],
         "notes": list(notes),
     }
-    return ConvertResult(path, own, record, notes)
-
-
-def _write_common_contract(path: Path, contract: dict[str, Any], reporter: Reporter) -> None:
-    """Write ``contract.json`` too, unless one of another model is there already."""
-    common = path.with_name("contract.json")
-    if common.is_file():
-        try:
-            owner = json.loads(common.read_text(encoding="utf-8")).get("file")
-        except (ValueError, AttributeError, OSError):
-            owner = None
-        if owner != path.name:
-            reporter.note(
-                "skipped",
-                f"{common} belongs to another model and stays; this one's contract is {path.stem}.contract.json",
-            )
-            return
-    write_json(common, contract, force=True)
+    return ConvertResult(outputs.model, outputs.contract, record, notes)
 
 
 def _peak_rss_bytes() -> int:

@@ -77,6 +77,8 @@ class ConvertRequest:
         get_recipe(self.recipe)
         if self.calibration_samples < 1:
             raise UsageError("too few calibration samples", got=self.calibration_samples, allowed="1 or more")
+        if self.seed < 0:
+            raise UsageError("the seed is negative", got=self.seed, allowed="0 or more")
         if self.precision != "w8a8" and self.io != "int8":
             raise UsageError(
                 "--io belongs to --int8; other precisions have float32 input and output", got=self.io

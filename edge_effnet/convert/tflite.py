@@ -13,6 +13,7 @@ import numpy as np
 from edge_effnet.convert.codecs import DynamicCodec, FloatCodec, HalfCodec, IntegerCodec
 from edge_effnet.convert.flatbuffer import ModelWriter
 from edge_effnet.convert.options import OPERATORS, operator_of
+from edge_effnet.quantize.scheme import QMIN
 
 if TYPE_CHECKING:
     from edge_effnet.convert.codecs import Codec
@@ -101,7 +102,8 @@ def tflite_from_quantized(
     Args:
         quantized: The graph with its grids and integers.
         io: Type of input and output. ``int8`` adds nothing; ``uint8`` (pixels as they are) adds a QUANTIZE at each end,
-            which only shifts by 128; ``float32`` adds a subtraction and QUANTIZE before and DEQUANTIZE after.
+            which only shifts by 128; ``float32`` adds a QUANTIZE, which rounds to pixels, and an integer subtraction
+            before, and a DEQUANTIZE after.
         metadata: Named blobs to carry along.
 
     Returns:
@@ -121,23 +123,24 @@ def _uint8_tensor(writer: ModelWriter, name: str, shape: tuple[int, ...], grid: 
 def _write_entry(
     writer: ModelWriter, quantized: QuantizedGraph, codec: IntegerCodec, io: str
 ) -> tuple[int, int]:
+    """Write the input; return its index, and that of the int8 tensor that the network reads."""
     graph = quantized.graph
     shape, grid = graph.shapes[graph.input_name], quantized.grids[graph.input_name]
     if io == "int8":
         index = codec.activation(writer, graph.input_name, shape)
         return index, index
-    outer, source = (
-        (outer_index := _uint8_tensor(writer, "pixels", shape, grid), outer_index)
-        if io == "uint8"
-        else _offset_pixels(writer, graph)
-    )
-    return outer, _add(
-        writer,
-        "quantize",
-        [source],
-        codec.activation(writer, graph.input_name, shape),
-        version=2 if io == "uint8" else 1,
-    )
+    if io == "uint8":
+        pixels = _uint8_tensor(writer, "pixels", shape, grid)
+        inner = codec.activation(writer, graph.input_name, shape)
+        return pixels, _add(writer, "quantize", [pixels], inner, version=2)
+    pixels = writer.tensor("pixels", shape, np.float32)
+    one = np.array([1.0], np.float32)
+    codes = _add(writer, "quantize", [pixels], writer.tensor("pixel_codes", shape, np.int8, one, QMIN))
+    # Scales of 1 throughout, so that the integer subtraction moves the zero point and keeps every code.
+    offset = np.full((1, 1, 1, 1), grid.zero_point, np.int8)
+    constant = writer.constant("pixel_offset", offset, one, QMIN)
+    inner = codec.activation(writer, graph.input_name, shape)
+    return pixels, _add(writer, "sub", [codes, constant], inner, version=2)
 
 
 def _write_exit(writer: ModelWriter, quantized: QuantizedGraph, output: int, io: str) -> int:

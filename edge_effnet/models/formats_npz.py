@@ -69,7 +69,7 @@ def _shape(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> tuple[int, ...]:
         version = np.lib.format.read_magic(stream)
         readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
         shape, _, dtype = readers[version](stream)
-    if dtype.hasobject or dtype.kind not in "fiuU":
+    if dtype.kind not in "fiuU":
         raise DataError(f"array {info.filename} does not hold numbers", got=dtype)
     if math.prod(shape) * dtype.itemsize > info.file_size:
         raise DataError(f"array {info.filename} claims more than the file holds", got=shape)

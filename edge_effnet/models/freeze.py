@@ -294,7 +294,9 @@ def _reshape(builder: _Builder, layer: Any, inputs: tuple[str, ...]) -> str:
     if wanted[-1] == shape[-1] and (flat or shape[1:3] == (1, 1)):
         return inputs[0]
     if not flat:
-        raise ConversionError(f"layer {layer.name} does not make a map flat", got=wanted, allowed="(1, values)")
+        raise ConversionError(
+            f"layer {layer.name} does not make a map flat", got=wanted, allowed="(1, values)"
+        )
     return builder.emit(layer, "reshape", inputs, wanted)
 
 

@@ -51,7 +51,8 @@ def _imported(name: str) -> Any:
         raise EnvironmentFault(
             f"{name} cannot be imported", got=error, hint="pip install 'edge-effnet[convert]'"
         ) from error
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    for logger in ("tensorflow", "absl"):
+        logging.getLogger(logger).setLevel(logging.ERROR)
     return module
 
 

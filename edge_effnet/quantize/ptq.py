@@ -6,16 +6,19 @@ through what is quantised so far. Each layer is fitted to what the float network
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from edge_effnet.models.keras import import_tensorflow
 from edge_effnet.quantize.equalise import choose_factors
 from edge_effnet.quantize.execute import fake_quantize, input_values, integer_weights, run_node
+from edge_effnet.quantize.factors import CARRIERS, follower, is_absorbed, swish_behind
 from edge_effnet.quantize.importance import channel_importance
 from edge_effnet.quantize.ranges import histogram, search_range
 from edge_effnet.quantize.reconstruct import ROWS_PER_INPUT, fit_line, refit
@@ -47,10 +50,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Memory", "Settings", "quantize_by_reconstruction"]
 
-_MIN_ROWS: Final = 20_000
+_MIN_ROWS: Final = 16_000
 _MIN_IMAGES: Final = 32
-_RANGE_VALUES: Final = 400_000
-_LINE_VALUES: Final = 400_000
+_RANGE_VALUES: Final = 300_000
+_LINE_VALUES: Final = 200_000
 _FACTOR_ROWS: Final = 2_000
 _FACTOR_MIN_ROWS: Final = 1_000
 
@@ -92,13 +95,6 @@ class _Pass:
         self.nodes: dict[str, Node] = {}
         self.weights: dict[str, QuantizedWeights] = {}
         self.chosen: dict[str, str] = {}
-
-    def follower(self, name: str) -> str:
-        """Return what a tensor goes into: ``swish``, ``hard_swish`` or ``identity``."""
-        kinds = {reader.kind for reader in self.graph.consumers(name)}
-        if kinds == {"logistic", "mul"}:
-            return "swish"
-        return "hard_swish" if kinds == {"hard_swish"} else "identity"
 
     def scaled(self, node: Node) -> Node:
         """Return a node whose weights undo the factors of its input's channels."""
@@ -143,7 +139,8 @@ class _Pass:
         fitted = self.scaled(node)
         if self.settings.refit:
             fitted = self.refitted(fitted, given, wanted)
-        if self.settings.equalise and self.follower(node.name) == "swish":
+        swish = swish_behind(self.graph, node.name) if self.settings.equalise else None
+        if swish is not None and is_absorbed(self.graph, swish):
             fitted = self.equalised(fitted, wanted)
         self.nodes[node.name] = fitted
         self.weights[node.name] = quantize_weights(fitted, self.grids[node.inputs[0]].scale)
@@ -171,14 +168,14 @@ class _Pass:
             weights = self.importance[node.name] * (
                 1.0 if factors is None else factors.astype(np.float64) ** 2
             )
-            self.ranges[node.name] = search_range(histogram(rows, weights), self.follower(node.name))
+            self.ranges[node.name] = search_range(histogram(rows, weights), follower(self.graph, node.name))
         return grid_from_range(*self.ranges[node.name])
 
     def pass_factors_on(self, node: Node) -> None:
-        """A product or a mean of scaled channels is scaled as they are."""
+        """A product, a mean or a pool of scaled channels is scaled as they are."""
         known = [self.factors[name] for name in node.inputs if name in self.factors]
-        if known and node.kind in {"mul", "mean"}:
-            self.factors[node.name] = known[0]
+        if known and node.kind in CARRIERS:
+            self.factors[node.name] = np.prod(known, axis=0, dtype=np.float32)
 
     def solve(self, segment: Segment, exact: Any, given: Any) -> tuple[Any, Any]:
         """Decide everything inside a segment on some images; return its float and its quantised result."""
@@ -249,30 +246,37 @@ def quantize_by_reconstruction(
         reporter: Told of every segment.
         memory: Limits; the defaults suit a machine with 4 GB.
     """
+    with threadpool_limits(1, "blas"):  # its small matrices are done before a second thread has woken up
+        return _quantize(graph, feed, settings, reporter, memory or Memory())
+
+
+def _quantize(
+    graph: Graph, feed: Any, settings: Settings, reporter: Reporter, limits: Memory
+) -> QuantizedGraph:
     tf = import_tensorflow()
-    limits = memory or Memory()
     state = _Pass(graph, settings, limits)
     segments = cut_into_segments(graph)
     peak_bytes = max(segment.peak_bytes for segment in segments)
     chunk = int(np.clip(limits.live_bytes // (6 * peak_bytes), 1, 32))
     source: Iterable[tuple[Floats, Floats]] = _pixels(graph, feed.batches(chunk))
-    for segment in segments:
-        iterator = iter(source)
-        images = _images_needed(segment, graph, feed.count, limits)
-        head = list(itertools.islice(iterator, math.ceil(images / chunk)))
-        exact, given = (tf.constant(np.concatenate(side)) for side in zip(*head, strict=True))
-        result = state.solve(segment, exact, given)
-        store = Pairs(state.grids[segment.result], limits.store_bytes)
-        for start in range(0, int(exact.shape[0]), chunk):
-            store.append(*(np.asarray(side[start : start + chunk]) for side in result))
-        del exact, given, result, head
-        for pair in iterator:
-            store.append(
-                *(np.asarray(side) for side in state.forward(segment, *(tf.constant(half) for half in pair)))
-            )
-        if isinstance(source, Pairs):
-            source.close()
-        source = store
-        reporter.advance()
+    with contextlib.ExitStack() as stores:
+        for segment in segments:
+            iterator = iter(source)
+            images = _images_needed(segment, graph, feed.count, limits)
+            head = list(itertools.islice(iterator, math.ceil(images / chunk)))
+            exact, given = (tf.constant(np.concatenate(side)) for side in zip(*head, strict=True))
+            result = state.solve(segment, exact, given)
+            store = Pairs(state.grids[segment.result], limits.store_bytes)
+            stores.callback(store.close)
+            for start in range(0, int(exact.shape[0]), chunk):
+                store.append(*(np.asarray(side[start : start + chunk]) for side in result))
+            del exact, given, result, head
+            for pair in iterator:
+                halves = state.forward(segment, *(tf.constant(half) for half in pair))
+                store.append(*(np.asarray(half) for half in halves))
+            if isinstance(source, Pairs):
+                source.close()
+            source = store
+            reporter.advance()
     fitted = replace(graph, nodes=tuple(state.nodes.get(node.name, node) for node in graph.nodes))
     return quantize_graph(fitted, state.ranges, state.factors)

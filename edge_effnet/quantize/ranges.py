@@ -103,7 +103,7 @@ def _candidate_lows(counts: Histogram, function: str) -> Floats:
 
 
 def search_range(counts: Histogram, function: str = "identity") -> tuple[float, float]:
-    """Return the range with the smallest weighted mean square error after ``function``.
+    """Return the range with the smallest weighted mean square error after ``function``; never worse than all that was seen.
 
     Args:
         counts: The tensor's histogram.
@@ -118,7 +118,9 @@ def search_range(counts: Histogram, function: str = "identity") -> tuple[float, 
     for _ in range(_ROUNDS):  # the two ends hardly interact: descend along each in turn
         low = lows[_best(counts, function, lows, np.full(len(lows), high))]
         high = highs[_best(counts, function, np.full(_HIGHS, low), highs)]
-    return float(low), float(high)
+    lows, highs = np.array([low, counts.minimum]), np.array([high, counts.maximum])
+    best = _best(counts, function, lows, highs)  # a descent may stop short of where it could have begun
+    return float(lows[best]), float(highs[best])
 
 
 def _best(counts: Histogram, function: str, lows: Floats, highs: Floats) -> int:

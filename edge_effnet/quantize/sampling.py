@@ -52,7 +52,7 @@ def sample_patches(node: Node, given: Any, wanted: Any, rows: int) -> tuple[Floa
     places = _places(outputs.shape[0], outputs.shape[1], rows)
     assert node.kernel is not None  # noqa: S101 - callers ask only operators with weights
     inputs: list[Floats] = []
-    for image, chosen in zip(given, places, strict=True):
+    for image, chosen in zip(np.asarray(given), places, strict=True):
         if node.kind == "conv" and node.kernel.shape[:2] != (1, 1):
             size, step = [1, *node.kernel.shape[:2], 1], [1, *node.strides, 1]
             patches = tf.image.extract_patches(

@@ -1,14 +1,16 @@
-"""Activations of all calibration images at one cut of the network: small, and on disk when they are many.
+"""Activations of all calibration images at one cut of the network: in memory up to a budget, on disk beyond it.
 
-A float activation is kept in half precision, a quantised one as its int8 codes, which is exact.
+On disk a float activation is kept in half precision, and a quantised one as its int8 codes, which is exact.
 """
 
 from __future__ import annotations
 
 import tempfile
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, Any
 
 import numpy as np
+
+from edge_effnet.errors import EnvironmentFault
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,25 +36,23 @@ def values_from_codes(codes: npt.NDArray[np.int8], grid: Grid) -> Floats:
 
 
 class Pairs:
-    """Chunks of (float, quantised) activations in order, in memory up to a budget and in a temporary file beyond it."""
+    """Chunks of (float, quantised) activations in order."""
 
     def __init__(self, grid: Grid, budget_bytes: int) -> None:
         self.grid = grid
         self._budget_bytes = budget_bytes
-        self._used_bytes = 0
-        self._chunks: list[tuple[npt.NDArray[np.float16], npt.NDArray[np.int8]] | None] = []
+        self._chunks: list[tuple[Floats, Floats] | None] = []
         self._file: IO[bytes] | None = None
 
     def append(self, exact: Floats, quantised: Floats) -> None:
         """Keep one chunk, ``(images, ...)`` each."""
-        chunk = exact.astype(np.float16), codes_from_values(quantised, self.grid)
-        self._used_bytes += chunk[0].nbytes + chunk[1].nbytes
-        if self._used_bytes <= self._budget_bytes:
-            self._chunks.append(chunk)
+        self._budget_bytes -= exact.nbytes + quantised.nbytes
+        if self._budget_bytes >= 0:
+            self._chunks.append((exact, quantised))
             return
         self._file = self._file or tempfile.TemporaryFile(prefix="edge-effnet-")  # noqa: SIM115 - lives as long as self
-        np.save(self._file, chunk[0])
-        np.save(self._file, chunk[1])
+        np.save(self._file, exact.astype(np.float16))
+        np.save(self._file, codes_from_values(quantised, self.grid))
         self._chunks.append(None)
 
     def __iter__(self) -> Iterator[tuple[Floats, Floats]]:
@@ -60,8 +60,11 @@ class Pairs:
         if self._file is not None:
             self._file.seek(0)
         for chunk in self._chunks:
-            exact, codes = chunk if chunk is not None else (self._load(), self._load())
-            yield exact.astype(np.float32), values_from_codes(codes, self.grid)
+            yield (
+                chunk
+                if chunk is not None
+                else (self._load().astype(np.float32), values_from_codes(self._load(), self.grid))
+            )
 
     def _load(self) -> npt.NDArray[Any]:
         assert self._file is not None  # noqa: S101 - a chunk is None only after a file was opened
@@ -73,3 +76,4 @@ class Pairs:
         self._chunks.clear()
         if self._file is not None:
             self._file.close()
+            self._file = None

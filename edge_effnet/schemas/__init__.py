@@ -21,5 +21,7 @@ def read_schema(name: str) -> dict[str, Any]:
     """
     if name not in SCHEMA_NAMES:
         raise UnknownNameError("schema", name, SCHEMA_NAMES)
-    schema: dict[str, Any] = json.loads(resources.files(__name__).joinpath(f"{name}.json").read_text(encoding="utf-8"))
+    schema: dict[str, Any] = json.loads(
+        resources.files(__name__).joinpath(f"{name}.json").read_text(encoding="utf-8")
+    )
     return schema

@@ -20,8 +20,9 @@ from edge_effnet.quantize.scheme import Grid
 from edge_effnet.runtimes import Missing
 from edge_effnet.verify.alone import codes_on
 from edge_effnet.verify.engines import FAKE_QUANT, REFERENCE, check_names, open_runners, rebuilt_or_missing
+from edge_effnet.verify.figures import EngineResult, PairResult
 from edge_effnet.verify.locate import locate
-from edge_effnet.verify.record import EngineResult, Located, PairResult, Verification
+from edge_effnet.verify.record import Located, Verification
 from edge_effnet.verify.stats import CodeSteps, cosine, sqnr_db, top1_agreement
 from edge_effnet.verify.subjects import open_float, open_integer
 

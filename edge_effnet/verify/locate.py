@@ -11,8 +11,9 @@ from edge_effnet.errors import EdgeEffnetError, EnvironmentFault
 from edge_effnet.inspect import read_model_bytes
 from edge_effnet.runtimes import LocalModel, Missing
 from edge_effnet.verify.alone import OperatorSteps, OwnNoise
+from edge_effnet.verify.figures import BlockResult, LayerResult, OperatorResult
 from edge_effnet.verify.join import join_layers, layer_of, result_shapes
-from edge_effnet.verify.record import BlockResult, LayerResult, Located, OperatorResult
+from edge_effnet.verify.record import Located
 from edge_effnet.verify.stats import PowerSums
 
 if TYPE_CHECKING:
@@ -175,11 +176,18 @@ def _noisiness(block: BlockResult) -> float:
 
 
 def _groups(rebuilt: Rebuilt, joined: tuple[Joined, ...]) -> dict[str, dict[str, list[str]]]:
-    """Return the nodes of every joined layer and of every block, in the order in which they run."""
+    """Return the nodes of every joined layer and of every block, in the order in which they run.
+
+    A swish has those of the layer before it too: that layer is judged by what the swish makes of it.
+    """
     layers: dict[str, list[str]] = {layer.name: [] for layer in joined}
     blocks: dict[str, list[str]] = {layer.place[0]: [] for layer in joined if layer.place[0]}
+    clipped = {layer.tensor: layer.name for layer in joined if layer.before_activation}
     for node in rebuilt.quantized.graph.nodes:
-        for groups, name in ((layers, layer_of(node.name)), (blocks, node.block)):
-            if name in groups:
-                groups[name].append(node.name)
+        own = layers.get(layer_of(node.name))
+        if own is not None:
+            before = [name for tensor in node.inputs if tensor in clipped for name in layers[clipped[tensor]]]
+            own.extend(name for name in (*before, node.name) if name not in own)
+        if node.block in blocks:
+            blocks[node.block].append(node.name)
     return {"layer": layers, "block": blocks}

@@ -114,13 +114,17 @@ class _Rebuilder:
             return inner, _pixels_on(_shifted(outer, inner)), frozenset({border})
         if outer.type != "FLOAT32":
             raise NotRebuildable(f"the input is {outer.type}, not INT8, UINT8 or FLOAT32")
-        reader = self.reader(outer)
-        if reader.builtin != "SUB":
-            inner, border = self.follow(outer, "QUANTIZE")
+        inner, border = self.follow(outer, "QUANTIZE")
+        readers = self.graph.consumers.get(inner.index, ())
+        if len(readers) != 1 or readers[0].builtin != "SUB":
             return inner, Normalisation((0.0, 0.0, 0.0), (1.0, 1.0, 1.0)), frozenset({border})
-        red, green, blue = np.broadcast_to(np.ravel(constant_of(self.graph, reader, 1)), 3).tolist()
-        inner, border = self.follow(self.graph.results(reader)[0], "QUANTIZE")
-        return inner, Normalisation((red, green, blue), (1.0, 1.0, 1.0)), frozenset({reader.index, border})
+        offset, subtraction = self.graph.operands(readers[0])[1], readers[0].index
+        grid, codes = grid_of(offset), np.ravel(constant_of(self.graph, readers[0], 1))
+        red, green, blue = np.broadcast_to(
+            (codes.astype(np.float64) - grid.zero_point) * grid.scale, 3
+        ).tolist()
+        result = self.graph.results(readers[0])[0]
+        return result, Normalisation((red, green, blue), (1.0, 1.0, 1.0)), frozenset({border, subtraction})
 
     def exit(self) -> tuple[Tensor, frozenset[int]]:
         """Return the int8 output and the operator behind it, if there is one."""

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from edge_effnet.convert.contract import CONTRACT_NAME, factors_from_record, tool_versions
+from edge_effnet.convert.contract import tool_versions
 from edge_effnet.errors import DataError, EnvironmentFault, UsageError
-from edge_effnet.images import RECORD_SCHEMA, Preprocessing
 from edge_effnet.inspect import read_model_bytes
 from edge_effnet.runtimes import Available, engine
+from edge_effnet.verify.terms import read_terms
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     import numpy.typing as npt
 
+    from edge_effnet.images import Preprocessing
     from edge_effnet.inspect import Model
     from edge_effnet.runtimes import LocalModel
     from edge_effnet.runtimes import Model as RuntimeModel
@@ -106,16 +106,16 @@ def open_integer(path: Path) -> IntegerModel:
     """
     content = _content(path)
     model = read_model_bytes(content, source=str(path))
-    contract = _contract(path, model)
-    preprocessing, notes = _preprocessing(path, _side_px(path, model), contract)
+    terms = read_terms(path, model)
+    preprocessing, notes = terms.preprocessing(_side_px(path, model))
     return IntegerModel(
         path,
         content,
         model,
         preprocessing,
-        _factors(path, model, contract),
-        frozenset((contract.get("calibration") or {}).get("files_sha256") or ()),
-        _is_random(contract),
+        terms.factors(model),
+        terms.calibration_files,
+        terms.random_weights,
         notes,
     )
 
@@ -134,7 +134,6 @@ def open_float(argument: str) -> FloatModel:
     content = _content(path)
     model = read_model_bytes(content, source=argument)
     loaded, library, notes = _loaded(content)
-    contract = _contract(path, model)
     return FloatModel(
         argument,
         loaded.engine,
@@ -143,7 +142,7 @@ def open_float(argument: str) -> FloatModel:
         loaded.output.shape[-1],
         batched(loaded),
         lambda: content,
-        _is_random(contract),
+        read_terms(path, model).random_weights,
         _has_softmax(model),
         notes,
     )
@@ -210,43 +209,3 @@ def _side_px(path: Path, model: Model) -> int:
 
 def _has_softmax(model: Model) -> bool:
     return any(operator.builtin == "SOFTMAX" for operator in model.main.operators)
-
-
-def _contract(path: Path, model: Model) -> Mapping[str, Any]:
-    """Return the contract inside a file, else the one beside it that bears its name, else nothing."""
-    beside = path.with_suffix(".contract.json")
-    text = model.metadata.get(CONTRACT_NAME) or (beside.read_bytes() if beside.is_file() else b"{}")
-    try:
-        record = json.loads(text)
-    except ValueError as error:
-        raise DataError(f"the contract is not JSON: {error}", got=path) from error
-    if not isinstance(record, dict):
-        raise DataError("the contract is not a JSON object", got=path)
-    return record
-
-
-def _is_random(contract: Mapping[str, Any]) -> bool:
-    return bool((contract.get("weights") or {}).get("kind") == "random")
-
-
-def _preprocessing(
-    path: Path, side_px: int, contract: Mapping[str, Any]
-) -> tuple[Preprocessing, tuple[str, ...]]:
-    record = contract.get("preprocessing")
-    if not record:
-        assumed = Preprocessing(side_px)
-        return assumed, (f"{path} carries no preprocessing contract: assumed {assumed.id}",)
-    found = Preprocessing.from_record({"schema": RECORD_SCHEMA, **record})
-    if found.resolution_px != side_px:
-        got = f"{found.resolution_px} px in the contract, {side_px} px in {path}"
-        raise DataError("the contract and the model's input disagree", got=got)
-    return found, ()
-
-
-def _factors(path: Path, model: Model, contract: Mapping[str, Any]) -> dict[str, Floats]:
-    channels = {tensor.name: tensor.shape[-1] for tensor in model.main.tensors if tensor.shape}
-    factors = factors_from_record(contract.get("channel_factors") or {})
-    wrong = [name for name, values in factors.items() if values.shape != (channels.get(name),)]
-    if wrong:
-        raise DataError("the contract's channel factors do not fit the model", got=f"{path}: {wrong[0]}")
-    return factors

@@ -160,6 +160,7 @@ def test_a_network_without_any_convolution_is_refused() -> None:
 
 
 @given(mean=st.tuples(*[st.floats(0.0, 255.0)] * 3))
+@settings(deadline=None)
 def test_the_padding_pixel_is_a_pixel_near_the_mean(mean: tuple[float, float, float]) -> None:
     """It is a whole number of 0..255, at most half a step from the mean of the three means."""
     pixel = padding_pixel(Normalisation(mean, (1.0,) * 3))

@@ -165,12 +165,23 @@ def _empty(file: Any) -> None:
     del file["layers"]
 
 
-@pytest.mark.parametrize("spoil", [_external_link, _external_storage, _huge, _words, _empty])
-def test_hostile_files_are_refused(spoil: Callable[[Any], None], toy_file: Path, toy_target: Target) -> None:
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (_external_link, "missing from the file: stem_conv/kernel"),
+        (_external_storage, "a link to something else"),
+        (_huge, "claims to hold more"),
+        (_words, "does not hold numbers"),
+        (_empty, "no Keras weights"),
+    ],
+)
+def test_hostile_files_are_refused(
+    spoil: Callable[[Any], None], words: str, toy_file: Path, toy_target: Target
+) -> None:
     """Links out of the file, absurd claims, words for numbers: exit 4, and nothing is followed or allocated."""
     with h5py.File(toy_file, "r+") as file:
         spoil(file)
-    with pytest.raises(DataError):
+    with pytest.raises(DataError, match=words):
         fit(toy_target, read_weights(toy_file, toy_target))
 
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, get_args
 
-import flatbuffers
 import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from verify.tiny_networks import SIDE_PX, pictures, tiny
+from verify.tiny_networks import SIDE_PX, pictures, rewritten, tiny
 
 from edge_effnet.convert.options import OPERATORS
 from edge_effnet.convert.tflite import tflite_from_quantized
@@ -27,15 +26,6 @@ if TYPE_CHECKING:
 
 KINDS = ("swish", "mixed")
 IO_TYPES = ("int8", "uint8", "float32")
-
-
-def _changed(content: bytes, change: Callable[[Any], None]) -> bytes:
-    """Return a file after a change of its contents."""
-    model = schema.ModelT.InitFromPackedBuf(content, 0)
-    change(model)
-    builder = flatbuffers.Builder(1 << 16)
-    builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
-    return bytes(builder.Output())
 
 
 def _first(model: Any, name: str) -> Any:
@@ -101,7 +91,7 @@ def test_pixels_enter_on_whatever_grid_the_input_has(scale: float, zero_point: i
         graph.tensors[graph.inputs[0]].quantization.zeroPoint = np.array([zero_point], np.int64)
 
     pixels = pictures(1)
-    found = rebuild(read_model_bytes(_changed(tiny().int8_file(), regrid)))
+    found = rebuild(read_model_bytes(rewritten(tiny().int8_file(), regrid)))
     wanted = np.float32(scale) * (pixels.astype(np.float64) - 128 - zero_point)
     assert np.allclose(found.input_values(pixels), wanted, rtol=1e-6, atol=1e-6 * scale)
 
@@ -163,7 +153,7 @@ def _requantise_inside(model: Any) -> None:
 )
 def test_what_the_table_does_not_know_is_refused_by_name(change: Callable[[Any], None], words: str) -> None:
     """A graph that is nearly the file's would prove nothing."""
-    content = _changed(tiny().int8_file(), change)
+    content = rewritten(tiny().int8_file(), change)
     with pytest.raises(NotRebuildable, match=words):
         rebuild(read_model_bytes(content))
 
@@ -176,7 +166,7 @@ def test_a_uint8_interface_that_rescales_is_refused() -> None:
         graph.tensors[graph.inputs[0]].quantization.scale = np.array([0.5], np.float32)
 
     with pytest.raises(NotRebuildable, match="rescales"):
-        rebuild(read_model_bytes(_changed(tiny().int8_file("uint8"), rescale)))
+        rebuild(read_model_bytes(rewritten(tiny().int8_file("uint8"), rescale)))
 
 
 def test_a_float_file_is_refused() -> None:

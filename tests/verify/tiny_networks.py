@@ -6,7 +6,9 @@ import functools
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+import flatbuffers
 import numpy as np
+from ai_edge_litert import schema_py_generated as schema
 
 from edge_effnet.convert.tflite import tflite_from_graph, tflite_from_quantized
 from edge_effnet.models.blocks import hard_swish
@@ -131,3 +133,21 @@ def damaged(network: Tiny, name: str, codes: Callable[[np.ndarray], np.ndarray])
     return replace(
         network, quantized=replace(network.quantized, weights={**network.quantized.weights, name: changed})
     )
+
+
+def rewritten(content: bytes, change: Callable[[Any], None]) -> bytes:
+    """Return a .tflite file after a change of its records."""
+    model = schema.ModelT.InitFromPackedBuf(content, 0)
+    change(model)
+    builder = flatbuffers.Builder(1 << 16)
+    builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
+    return bytes(builder.Output())
+
+
+def without_a_name(content: bytes, name: str) -> bytes:
+    """Return a file in which one tensor has no name: engines run it, and it cannot be rebuilt."""
+
+    def change(model: Any) -> None:
+        next(tensor for tensor in model.subgraphs[0].tensors if tensor.name == name.encode()).name = b""
+
+    return rewritten(content, change)
