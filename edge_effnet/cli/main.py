@@ -27,6 +27,8 @@ VERBS: dict[str, str] = {
 }
 """Verb -> "module:function", in the order of the pipeline."""
 
+_INTERRUPTED = 130
+
 
 class _LazyVerbs(TyperGroup):
     """Imports the file of a verb only when that verb (or the overview) is asked for."""
@@ -84,7 +86,7 @@ def _exit_code(error: BaseException) -> int:
         return error.exit_code
     if isinstance(error, (KeyboardInterrupt, typer.Abort)):
         sys.stderr.write("interrupted: nothing was written under its final name\n")
-        return 130
+        return _INTERRUPTED
     if isinstance(error, MemoryError):
         sys.stderr.write("error: out of memory\n  fix: lower --calibration-samples or --resolution\n")
         return 3
@@ -107,6 +109,8 @@ def run(arguments: list[str] | None = None) -> int:
         if "--debug" in (sys.argv if arguments is None else arguments):
             traceback.print_exc()
         return _exit_code(error)
+    if outcome == _INTERRUPTED:  # the command-line library has caught Ctrl-C and said nothing
+        return _exit_code(KeyboardInterrupt())
     return outcome if isinstance(outcome, int) else 0
 
 

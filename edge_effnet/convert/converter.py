@@ -51,12 +51,16 @@ def tflite_from_converter(graph: Graph, feed: CalibrationFeed, io: str, reporter
     """
     tf = import_tensorflow()
     run = float_function(graph)
+    # An integer input is the pixel by its codes alone; a float one holds the pixel, and the network takes the offset off.
+    raw, offset = io == "float32", np.asarray(graph.normalisation.mean, np.float32)
     signature = tf.TensorSpec(graph.shapes[graph.input_name], tf.float32, name=graph.input_name)
-    function = tf.function(lambda values: run(values)[graph.output_name], input_signature=[signature])
+    function = tf.function(
+        lambda values: run(values - offset if raw else values)[graph.output_name], input_signature=[signature]
+    )
 
     def images() -> Iterator[list[Any]]:
         for batch in track(feed.batches(1), reporter):
-            yield [input_values(graph, batch)]
+            yield [batch.astype(np.float32) if raw else input_values(graph, batch)]
 
     converter = tf.lite.TFLiteConverter.from_concrete_functions([function.get_concrete_function()])
     converter.optimizations = [tf.lite.Optimize.DEFAULT]

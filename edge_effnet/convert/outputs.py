@@ -50,11 +50,11 @@ class Outputs:
             UsageError: The folder does not exist, or the model would have its contract's name.
             EnvironmentFault: The folder cannot be written.
         """
+        check_output(self.model, force=self.force)
         if self.model in {self.contract, self.common}:
             raise UsageError(
                 "the model would be overwritten by its contract", got=self.model, hint="choose another -o"
             )
-        check_output(self.model, force=self.force)
         check_output(self.contract, force=self._may_replace(self.contract))
 
     def _may_replace(self, contract: Path) -> bool:

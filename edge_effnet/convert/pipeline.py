@@ -38,7 +38,7 @@ from edge_effnet.runtimes.litert import LocalModel
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from edge_effnet.calibrate import CalibrationFeed
+    from edge_effnet.calibrate import CalibrationFeed, Finding
     from edge_effnet.convert.request import ConvertRequest
     from edge_effnet.models import BuiltModel
     from edge_effnet.models.graph import Graph
@@ -48,6 +48,7 @@ __all__ = ["ConvertResult", "convert"]
 
 _TOOLS = ("ai-edge-litert", "tensorflow", "tf_keras", "numpy", "pillow")
 _IMAGENET_CLASSES = 1000
+_NAMED = 5  # how many files a note names
 
 
 @dataclass(frozen=True)
@@ -126,7 +127,9 @@ def _open_feed(request: ConvertRequest, preprocessing: Preprocessing, reporter: 
         )
         report = lint_feed(feed, request.evaluation)
     for finding in report.findings:
-        reporter.note("warning" if finding.severity != "info" else "info", f"calibration: {finding.detail}")
+        reporter.note(
+            "warning" if finding.severity != "info" else "info", f"calibration: {_in_words(finding)}"
+        )
     require_usable(report)
     if request.calibration is None:
         reporter.note(
@@ -134,6 +137,14 @@ def _open_feed(request: ConvertRequest, preprocessing: Preprocessing, reporter: 
             f"no --calibration given: the embedded {DEFAULT_CALIBRATION} costs accuracy against real photographs",
         )
     return feed
+
+
+def _in_words(finding: Finding) -> str:
+    """Return a finding with the first files that it is about."""
+    if not finding.files:
+        return finding.detail
+    more = " ..." if len(finding.files) > _NAMED else ""
+    return f"{finding.detail}: {'; '.join(finding.files[:_NAMED])}{more}"
 
 
 def _write_model(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -245,6 +245,7 @@ def _from_file(
     model, arch = plan.make(_CLASSES if num_classes is None else num_classes)
     target = plan.target(model, arch)
     found = to_rgb(plan.model_id, target, read_weights(path, target))
+    found = replace(found, layout=f"{path.name}, {found.layout}")
     classes = _classes(found)
     if num_classes is None and CLASSIFIER in target.homes and classes not in {0, _CLASSES}:
         model, arch = plan.make(classes)

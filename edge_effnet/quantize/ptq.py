@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from edge_effnet.calibrate.prefetch import prefetch
 from edge_effnet.models.keras import import_tensorflow
 from edge_effnet.quantize.equalise import choose_factors
 from edge_effnet.quantize.execute import fake_quantize, input_values, integer_weights, run_node
@@ -22,7 +23,7 @@ from edge_effnet.quantize.factors import CARRIERS, follower, is_absorbed, swish_
 from edge_effnet.quantize.importance import channel_importance
 from edge_effnet.quantize.ranges import histogram, search_range
 from edge_effnet.quantize.reconstruct import ROWS_PER_INPUT, fit_line, refit
-from edge_effnet.quantize.sampling import sample_patches, sample_rows
+from edge_effnet.quantize.sampling import as_array, sample_patches, sample_rows
 from edge_effnet.quantize.scheme import (
     FIXED_GRIDS,
     SHARED_GRID,
@@ -50,10 +51,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Memory", "Settings", "quantize_by_reconstruction"]
 
-_MIN_ROWS: Final = 16_000
+_MIN_ROWS: Final = 10_000
 _MIN_IMAGES: Final = 32
+_STEPS_AHEAD: Final = 4
 _RANGE_VALUES: Final = 300_000
 _LINE_VALUES: Final = 200_000
+_LINE_IMAGES: Final = 48
 _FACTOR_ROWS: Final = 2_000
 _FACTOR_MIN_ROWS: Final = 1_000
 
@@ -108,11 +111,10 @@ class _Pass:
         bias = np.zeros(wanted.shape[-1], np.float32) if node.bias is None else node.bias
         if node.kind == "depthwise":
             depthwise = channels_last(node)[..., np.newaxis]
-            output = run_node(node, [given], (depthwise, bias), activate=False)
+            output = run_node(node, [given[:_LINE_IMAGES]], (depthwise, bias), activate=False)
             rows = max(_LINE_VALUES // wanted.shape[-1], 1)
-            gain, offset, self.chosen[node.name] = fit_line(
-                sample_rows(output, rows), sample_rows(wanted, rows)
-            )
+            line = fit_line(sample_rows(output, rows), sample_rows(wanted[:_LINE_IMAGES], rows))
+            gain, offset, self.chosen[node.name] = line
             return replace(node, kernel=depthwise * gain[:, None], bias=bias * gain + offset)
         kernel = channels_last(node).reshape(-1, wanted.shape[-1])
         inputs, outputs = sample_patches(node, given, wanted, max(_MIN_ROWS, ROWS_PER_INPUT * len(kernel)))
@@ -161,7 +163,7 @@ class _Pass:
         rows = sample_rows(values, max(_RANGE_VALUES // values.shape[-1], 1))
         pooled = len(values.shape) == 2 or tuple(values.shape[1:3]) == (1, 1)
         if pooled or self.settings.ranges == "minmax":
-            whole = np.asarray(values)
+            whole = as_array(values)
             self.ranges[node.name] = (float(whole.min()), float(whole.max()))
         else:
             factors = self.factors.get(node.name)
@@ -177,33 +179,45 @@ class _Pass:
         if known and node.kind in CARRIERS:
             self.factors[node.name] = np.prod(known, axis=0, dtype=np.float32)
 
+    def float_steps(self, segment: Segment, exact: Any) -> Iterator[Any]:
+        """Yield the float pre-activation of every operator of a segment, in order, worked out ahead in a thread."""
+        floats = {segment.source: exact}
+
+        def step(node: Node) -> Any:
+            wanted = run_node(node, [floats[name] for name in node.inputs], activate=False)
+            floats[node.name] = _activated(node, wanted)
+            self.forget(floats, node)
+            return wanted
+
+        return prefetch(step, segment.nodes, workers=1, ahead=_STEPS_AHEAD)
+
+    def forget(self, tensors: dict[str, Any], node: Node) -> None:
+        """Drop the inputs of an operator that nothing after it reads."""
+        for name in node.inputs:
+            if self.last[name] <= self.index[node.name]:
+                tensors.pop(name, None)
+
     def solve(self, segment: Segment, exact: Any, given: Any) -> tuple[Any, Any]:
         """Decide everything inside a segment on some images; return its float and its quantised result."""
-        floats, rounded = {segment.source: exact}, {segment.source: given}
-        for node in segment.nodes:
-            position = self.index[node.name]
-            wanted = run_node(node, [floats[name] for name in node.inputs], activate=False)
+        rounded, wanted = {segment.source: given}, exact
+        for node, wanted in zip(segment.nodes, self.float_steps(segment, exact), strict=True):
             if node.kernel is not None:
                 self.fit(node, rounded[node.inputs[0]], wanted)
             self.pass_factors_on(node)
-            floats[node.name] = _activated(node, wanted)
             output = self.run_quantised(node, [rounded[name] for name in node.inputs])
             self.grids[node.name] = self.choose_grid(node, output)
             rounded[node.name] = fake_quantize(output, self.grids[node.name])
-            for name in node.inputs:
-                if self.last[name] <= position:
-                    floats.pop(name, None)
-                    rounded.pop(name, None)
-        return floats[segment.result], rounded[segment.result]
+            self.forget(rounded, node)
+        return _activated(segment.nodes[-1], wanted), rounded[segment.result]
 
     def forward(self, segment: Segment, exact: Any, given: Any) -> tuple[Any, Any]:
         """Run further images through a segment that is solved."""
-        floats, rounded = {segment.source: exact}, {segment.source: given}
-        for node in segment.nodes:
-            floats[node.name] = run_node(node, [floats[name] for name in node.inputs])
+        rounded, wanted = {segment.source: given}, exact
+        for node, wanted in zip(segment.nodes, self.float_steps(segment, exact), strict=True):
             output = self.run_quantised(node, [rounded[name] for name in node.inputs])
             rounded[node.name] = fake_quantize(output, self.grids[node.name])
-        return floats[segment.result], rounded[segment.result]
+            self.forget(rounded, node)
+        return _activated(segment.nodes[-1], wanted), rounded[segment.result]
 
 
 def _activated(node: Node, values: Any) -> Any:
@@ -265,15 +279,16 @@ def _quantize(
             images = _images_needed(segment, graph, feed.count, limits)
             head = list(itertools.islice(iterator, math.ceil(images / chunk)))
             exact, given = (tf.constant(np.concatenate(side)) for side in zip(*head, strict=True))
-            result = state.solve(segment, exact, given)
+            count = int(exact.shape[0])
+            result = [as_array(half) for half in state.solve(segment, exact, given)]
             store = Pairs(state.grids[segment.result], limits.store_bytes)
             stores.callback(store.close)
-            for start in range(0, int(exact.shape[0]), chunk):
-                store.append(*(np.asarray(side[start : start + chunk]) for side in result))
+            for start in range(0, count, chunk):
+                store.append(*(half[start : start + chunk] for half in result))
             del exact, given, result, head
             for pair in iterator:
                 halves = state.forward(segment, *(tf.constant(half) for half in pair))
-                store.append(*(np.asarray(half) for half in halves))
+                store.append(*(as_array(half) for half in halves))
             if isinstance(source, Pairs):
                 source.close()
             source = store

@@ -16,9 +16,14 @@ if TYPE_CHECKING:
 
     Floats = npt.NDArray[np.float32]
 
-__all__ = ["sample_patches", "sample_rows"]
+__all__ = ["as_array", "sample_patches", "sample_rows"]
 
 _SEED: Final = 20190528
+
+
+def as_array(values: Any) -> Floats:
+    """Return an eager tensor's own memory as an array; `numpy.asarray` would copy it."""
+    return values if isinstance(values, np.ndarray) else np.asarray(memoryview(values))
 
 
 def _places(images: int, positions: int, rows: int) -> npt.NDArray[np.intp]:
@@ -30,9 +35,15 @@ def _places(images: int, positions: int, rows: int) -> npt.NDArray[np.intp]:
 
 def sample_rows(values: Any, rows: int) -> Floats:
     """Return about ``rows`` rows ``(rows, channels)`` of an activation ``(images, ..., channels)``."""
-    flat = np.asarray(values).reshape(len(values), -1, values.shape[-1])
-    places = _places(flat.shape[0], flat.shape[1], rows)
-    return np.asarray(np.take_along_axis(flat, places[:, :, None], axis=1).reshape(-1, flat.shape[2]))
+    flat = as_array(values).reshape(len(values), -1, values.shape[-1])
+    return _picked(flat, _places(flat.shape[0], flat.shape[1], rows))
+
+
+def _picked(flat: Floats, places: npt.NDArray[np.intp]) -> Floats:
+    """Return rows ``places`` of each image of ``(images, positions, channels)``, one below the other."""
+    images, positions, channels = flat.shape
+    rows = (np.arange(images)[:, None] * positions + places).ravel()
+    return np.asarray(flat.reshape(-1, channels)[rows])
 
 
 def sample_patches(node: Node, given: Any, wanted: Any, rows: int) -> tuple[Floats, Floats]:
@@ -48,11 +59,11 @@ def sample_patches(node: Node, given: Any, wanted: Any, rows: int) -> tuple[Floa
         ``(rows, fan_in)`` and ``(rows, out)``, ordered by image.
     """
     tf = import_tensorflow()
-    outputs = np.asarray(wanted).reshape(len(wanted), -1, wanted.shape[-1])
+    outputs = as_array(wanted).reshape(len(wanted), -1, wanted.shape[-1])
     places = _places(outputs.shape[0], outputs.shape[1], rows)
     assert node.kernel is not None  # noqa: S101 - callers ask only operators with weights
     inputs: list[Floats] = []
-    for image, chosen in zip(np.asarray(given), places, strict=True):
+    for image, chosen in zip(as_array(given), places, strict=True):
         if node.kind == "conv" and node.kernel.shape[:2] != (1, 1):
             size, step = [1, *node.kernel.shape[:2], 1], [1, *node.strides, 1]
             patches = tf.image.extract_patches(
@@ -64,5 +75,4 @@ def sample_patches(node: Node, given: Any, wanted: Any, rows: int) -> tuple[Floa
         else:
             columns = np.asarray(image).reshape(1, -1)
         inputs.append(columns[chosen])
-    picked = np.take_along_axis(outputs, places[:, :, None], axis=1)
-    return np.concatenate(inputs), np.asarray(picked.reshape(-1, outputs.shape[2]))
+    return np.concatenate(inputs), _picked(outputs, places)

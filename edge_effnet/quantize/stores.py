@@ -6,7 +6,7 @@ On disk a float activation is kept in half precision, and a quantised one as its
 from __future__ import annotations
 
 import tempfile
-from typing import IO, TYPE_CHECKING, Any, Any
+from typing import IO, TYPE_CHECKING
 
 import numpy as np
 
@@ -50,9 +50,17 @@ class Pairs:
         if self._budget_bytes >= 0:
             self._chunks.append((exact, quantised))
             return
-        self._file = self._file or tempfile.TemporaryFile(prefix="edge-effnet-")  # noqa: SIM115 - lives as long as self
-        np.save(self._file, exact.astype(np.float16))
-        np.save(self._file, codes_from_values(quantised, self.grid))
+        try:
+            self._file = self._file or tempfile.TemporaryFile(prefix="edge-effnet-")  # noqa: SIM115 - lives as long as self
+            np.save(self._file, exact.astype(np.float16))
+            np.save(self._file, codes_from_values(quantised, self.grid))
+            self._file.flush()
+        except OSError as error:
+            raise EnvironmentFault(
+                f"activations of the calibration images cannot be kept on disk: {error.strerror or error}",
+                got=tempfile.gettempdir(),
+                hint="free some space there, set TMPDIR, or lower --calibration-samples",
+            ) from error
         self._chunks.append(None)
 
     def __iter__(self) -> Iterator[tuple[Floats, Floats]]:
@@ -60,16 +68,13 @@ class Pairs:
         if self._file is not None:
             self._file.seek(0)
         for chunk in self._chunks:
-            yield (
-                chunk
-                if chunk is not None
-                else (self._load().astype(np.float32), values_from_codes(self._load(), self.grid))
-            )
+            yield self._load() if chunk is None else chunk
 
-    def _load(self) -> npt.NDArray[Any]:
+    def _load(self) -> tuple[Floats, Floats]:
+        """Read the next chunk of the file."""
         assert self._file is not None  # noqa: S101 - a chunk is None only after a file was opened
-        loaded: npt.NDArray[Any] = np.load(self._file, allow_pickle=False)
-        return loaded
+        exact, codes = (np.load(self._file, allow_pickle=False) for _ in range(2))
+        return exact.astype(np.float32), values_from_codes(codes, self.grid)
 
     def close(self) -> None:
         """Forget everything."""

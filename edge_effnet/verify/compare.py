@@ -105,11 +105,7 @@ def verify(
     with reporter.stage("engines", feed.count):
         scores = _run(twin, runners, feed, reporter)
     pairs = _pairs(scores, _output_grid(subject, rebuilt))
-    located = Located(notes=("no layers: --layer-images 0",))
-    if layer_images:
-        with reporter.stage("layers", min(layer_images, feed.count)):
-            pictures = [feed.source.load(index) for index in range(min(layer_images, feed.count))]
-            located = locate(twin, subject, rebuilt, pictures, reporter)
+    located = _located(twin, subject, rebuilt, feed, min(layer_images, feed.count), reporter)
     notes = _notes(twin, subject, feed, pairs, scores)
     for note in notes:
         reporter.note("warning", note)
@@ -125,6 +121,22 @@ def verify(
         {**tool_versions(_TOOLS), "python": platform.python_version()},
         {stage: round(seconds, 3) for stage, seconds in reporter.seconds.items()},
     )
+
+
+def _located(
+    twin: FloatModel,
+    subject: IntegerModel,
+    rebuilt: Rebuilt | Missing,
+    feed: CalibrationFeed,
+    count: int,
+    reporter: Reporter,
+) -> Located:
+    """Compare layer by layer on the first pictures."""
+    if count == 0:
+        return Located(notes=("no layers: --layer-images 0",))
+    with reporter.stage("layers", count):
+        pictures = [feed.source.load(index) for index in range(count)]
+        return locate(twin, subject, rebuilt, pictures, reporter)
 
 
 def _open_data(

@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pytest
 
 pytest.importorskip("tensorflow", reason="the extra edge-effnet[convert] is not installed")
@@ -26,6 +25,8 @@ from edge_effnet.quantize.recipes import RECIPES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    import numpy as np
 
     from edge_effnet.convert import ConvertResult
     from edge_effnet.models import BuiltModel

@@ -32,7 +32,7 @@ def census(content: bytes) -> dict[str, int]:
 def buffer_starts(content: bytes) -> list[int]:
     """Return where in the file the content of every buffer begins that has one."""
     model = root_of(content)
-    tables = [model.Buffers(index)._tab for index in range(model.BuffersLength())]  # noqa: SLF001
+    tables = [model.Buffers(index)._tab for index in range(model.BuffersLength())]
     return [table.Vector(table.Offset(4)) for table in tables if table.Offset(4)]
 
 

@@ -138,6 +138,12 @@ def _padding_of_same(layers: Any, tensor: Any) -> Any:
     return layers.Conv2D(4, 3, strides=2, name="conv")(tensor)
 
 
+def _padding_of_same_on_an_even_side(layers: Any, tensor: Any) -> Any:
+    tensor = layers.Conv2D(4, 2, name="even")(tensor)
+    tensor = layers.ZeroPadding2D(((0, 1), (0, 1)), name="pad")(tensor)
+    return layers.Conv2D(4, 3, strides=2, name="conv")(tensor)
+
+
 def _padding_of_its_own(layers: Any, tensor: Any) -> Any:
     tensor = layers.ZeroPadding2D(((0, 2), (2, 1)), name="pad")(tensor)
     return layers.Conv2D(4, 3, strides=2, name="conv")(tensor)
@@ -182,6 +188,7 @@ TRUNKS = [
     _depthwise,
     _separable,
     _padding_of_same,
+    _padding_of_same_on_an_even_side,
     _padding_of_its_own,
     _padding_that_is_read_twice,
     _gates,
@@ -222,6 +229,7 @@ def test_every_lowering_keeps_the_function(trunk: Callable[[Any, Any], Any], fla
         (_norm_before_convolution, "conv depthwise"),
         (_relu_after_add, "conv add"),
         (_padding_of_same, "conv"),
+        (_padding_of_same_on_an_even_side, "conv conv"),
         (_padding_of_its_own, "pad conv"),
         (_gates, "conv logistic mul mean conv logistic mul"),
         (_hard_swish, "conv hard_swish"),

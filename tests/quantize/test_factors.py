@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from tiny_graphs import Sketch
+from tiny_graphs import ABSORBED, NOT_ABSORBED, Sketch, behind_swish
 
 from edge_effnet.models.freeze import freeze
 from edge_effnet.quantize.factors import follower, is_absorbed, swish_behind
@@ -14,51 +14,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from edge_effnet.models import BuiltModel
-    from edge_effnet.models.graph import Graph
 
 
-def after_swish(kind: str) -> Graph:
-    """Return a network in which one thing happens behind a swish."""
-    sketch = Sketch(block="stem")
-    tensor = sketch.swish("first", sketch.conv("conv", "input", 8, 3))
-    if kind == "conv":
-        tensor = sketch.conv("next", tensor, 8)
-    elif kind == "depthwise":
-        tensor = sketch.depthwise("next", tensor)
-    elif kind == "pad":
-        tensor = sketch.depthwise("next", sketch.pad("pad", tensor), padding="valid")
-    elif kind in {"max_pool", "average_pool"}:
-        tensor = sketch.conv("next", sketch.pool(kind, "pool", tensor), 8)
-    elif kind == "gate":
-        gate = sketch.same("logistic", "gate", sketch.conv("squeezed", sketch.mean("squeeze", tensor), 8))
-        tensor = sketch.conv("next", sketch.same("mul", "excite", tensor, gate), 8)
-    elif kind == "add":
-        tensor = sketch.same("add", "sum", tensor, sketch.conv("branch", tensor, 8))
-    elif kind == "concat":
-        tensor = sketch.concat("join", tensor, sketch.conv("branch", tensor, 4))
-    elif kind == "clamp":
-        tensor = sketch.conv("next", sketch.same("relu", "clamp", tensor, activation="relu6"), 8)
-    elif kind == "flat":
-        return sketch.graph(sketch.dense("logits", sketch.flat("row", tensor), 6))
-    elif kind == "output":
-        return sketch.graph(sketch.mean("logits", tensor))
-    return sketch.graph(sketch.dense("logits", sketch.mean("mean", sketch.conv("last", tensor, 8)), 6))
-
-
-ABSORBED = ["conv", "depthwise", "pad", "max_pool", "average_pool", "gate"]
-NOT_ABSORBED = ["add", "concat", "clamp", "flat", "output"]
-
-
-@pytest.mark.parametrize("kind", ABSORBED + NOT_ABSORBED)
+@pytest.mark.parametrize("kind", [*ABSORBED, *NOT_ABSORBED])
 def test_factors_must_end_in_weights_on_every_way(kind: str) -> None:
     """Weights, products, means and pools pass a factor on; a sum, a clamp or the output would be wrong by it."""
-    assert is_absorbed(after_swish(kind), "first/swish") == (kind in ABSORBED)
+    assert is_absorbed(behind_swish(kind), "first/swish") == (kind in ABSORBED)
 
 
-@pytest.mark.parametrize("kind", ABSORBED + NOT_ABSORBED)
+@pytest.mark.parametrize("kind", [*ABSORBED, *NOT_ABSORBED])
 def test_a_swish_is_found_behind_its_convolution(kind: str) -> None:
     """A tensor that only goes into its own sigmoid and the product of both."""
-    graph = after_swish(kind)
+    graph = behind_swish(kind)
     assert swish_behind(graph, "conv") == "first/swish"
     assert follower(graph, "conv") == "swish"
     assert swish_behind(graph, "first/swish") is None

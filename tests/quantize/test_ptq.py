@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from test_factors import ABSORBED, NOT_ABSORBED
-from tiny_graphs import Feed, Sketch, pictures, small_mbconv, sqnr_db
+from tiny_graphs import ABSORBED, NOT_ABSORBED, Feed, behind_swish, pictures, sqnr_db
 
 from edge_effnet.errors import UnknownNameError
 from edge_effnet.progress import Silent
@@ -85,11 +84,11 @@ def test_little_memory_gives_a_network_all_the_same(tiny_graph: Graph, feed: Fee
     assert _sqnr_db(tiny_graph, quantized) > 12.0
 
 
-def test_only_the_disk_changes_nothing(tiny_graph: Graph, feed: Feed) -> None:
-    """Where activations wait between segments does not matter."""
+def test_where_activations_wait_hardly_matters(tiny_graph: Graph, feed: Feed) -> None:
+    """On disk they have half precision, which moves the logits by less than the rounding to int8 does."""
     kept = _quantize(tiny_graph, Settings(), feed, Memory(store_bytes=1 << 30))
     spilled = _quantize(tiny_graph, Settings(), feed, Memory(store_bytes=0))
-    assert tflite_from_quantized(kept) == tflite_from_quantized(spilled)
+    assert abs(_sqnr_db(tiny_graph, kept) - _sqnr_db(tiny_graph, spilled)) < 3.0
 
 
 def test_every_segment_is_reported(tiny_graph: Graph, feed: Feed) -> None:
@@ -114,37 +113,10 @@ def test_grids_are_those_that_the_kernels_demand(tiny_quantized: QuantizedGraph)
             assert tiny_quantized.grids[node.name] == Grid(1 / 256, -128)
 
 
-def _with_outlier(behind: str) -> Graph:
-    """Return a network with one channel thirty times as wide as the rest before its first swish."""
-    gains = np.ones(12)
-    gains[3] = 30.0
-    sketch = Sketch(block="stem")
-    tensor = sketch.swish("first", sketch.conv("conv", "input", 12, 3, gains=gains))
-    if behind == "add":
-        tensor = sketch.same("add", "sum", tensor, sketch.conv("branch", tensor, 12))
-    elif behind == "concat":
-        tensor = sketch.concat("join", tensor, sketch.conv("branch", tensor, 4))
-    elif behind == "pad":
-        tensor = sketch.depthwise("next", sketch.pad("pad", tensor), padding="valid")
-    elif behind in {"max_pool", "average_pool"}:
-        tensor = sketch.pool(behind, "pool", tensor)
-    elif behind == "gate":
-        gate = sketch.same("logistic", "gate", sketch.conv("squeezed", sketch.mean("squeeze", tensor), 12))
-        tensor = sketch.same("mul", "excite", tensor, gate)
-    elif behind == "clamp":
-        tensor = sketch.same("relu", "clamp", tensor, activation="relu6")
-    elif behind == "flat":
-        return sketch.graph(sketch.dense("logits", sketch.flat("row", tensor), 6))
-    elif behind == "output":
-        return sketch.graph(sketch.mean("logits", tensor))
-    tensor = sketch.conv("last", tensor, 12) if behind != "depthwise" else sketch.depthwise("last", tensor)
-    return sketch.graph(sketch.dense("logits", sketch.mean("mean", tensor), 6))
-
-
-@pytest.mark.parametrize("behind", ABSORBED + NOT_ABSORBED)
+@pytest.mark.parametrize("behind", [*ABSORBED, *NOT_ABSORBED])
 def test_scaled_channels_are_scaled_back_whatever_reads_them(behind: str, feed: Feed) -> None:
     """Without any refit that could mend it, the network with factors is as close to the float one as without."""
-    graph = _with_outlier(behind)
+    graph = behind_swish(behind)
     plain, scaled = (_quantize(graph, Settings(refit=False, equalise=on), feed) for on in (False, True))
     factors = scaled.factors.get("first/swish", np.ones(12))
     assert (factors.max() > 1.5) == (behind in ABSORBED)
@@ -153,7 +125,7 @@ def test_scaled_channels_are_scaled_back_whatever_reads_them(behind: str, feed: 
 
 def test_a_refit_gains_on_a_network_with_errors_to_mend(feed: Feed) -> None:
     """What a scaled swish and clipping leave is partly linear, and the weights take it back."""
-    graph = _with_outlier("conv")
+    graph = behind_swish("conv")
     plain, refitted = (_quantize(graph, Settings(refit=refit), feed) for refit in (False, True))
     assert _sqnr_db(graph, refitted) > _sqnr_db(graph, plain)
 

@@ -124,6 +124,7 @@ def test_biases_stay_below_the_limit_and_keep_their_value(
     input_scale = 10.0**input_exponent
     weights = quantize_weights(node, input_scale)
     assert node.bias is not None
+    assert kind != "dense" or len(set(weights.scales.tolist())) == 1
     step = weights.scales.astype(np.float64) * input_scale
     assert np.abs(weights.bias.astype(np.int64)).max() <= BIAS_LIMIT * (1 + 1e-6)
     assert (np.abs(weights.bias * step - node.bias) <= step * 0.5 * (1 + 1e-6)).all()

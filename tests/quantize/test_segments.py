@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,7 +26,7 @@ def _check(graph: Graph) -> int:
     assert tuple(node for segment in segments for node in segment.nodes) == graph.nodes
     assert segments[0].source == graph.input_name
     assert segments[-1].result == graph.output_name
-    for before, after in zip(segments, segments[1:], strict=False):
+    for before, after in itertools.pairwise(segments):
         assert after.source == before.result
     for segment in segments:
         inside = {node.name for node in segment.nodes}

@@ -58,12 +58,13 @@ def test_what_went_in_comes_out_in_order_and_as_often_as_wanted(
     assert list(store) == []
 
 
-def test_a_float_activation_keeps_eleven_bits() -> None:
+def test_a_float_activation_keeps_eleven_bits_on_disk() -> None:
     """Half precision: the relative error is at most 2^-11."""
-    store = Pairs(GRID, IN_MEMORY)
+    store = Pairs(GRID, ON_DISK)
     exact = np.random.default_rng(0).normal(0.0, 30.0, (2, 4, 4, 3)).astype(np.float32)
     store.append(exact, np.zeros_like(exact))
     ((found, _),) = store
+    store.close()
     np.testing.assert_allclose(found, exact, rtol=2.0**-11, atol=1e-7)
 
 
@@ -78,8 +79,7 @@ def test_nothing_is_written_below_the_budget(monkeypatch: pytest.MonkeyPatch) ->
 
     monkeypatch.setattr(tempfile, "TemporaryFile", note)
     chunk = _chunks([2], 0)[0]
-    size = chunk[0].size * 3
-    store = Pairs(GRID, size)
+    store = Pairs(GRID, chunk[0].nbytes + chunk[1].nbytes)
     store.append(*chunk)
     assert not opened
     store.append(*chunk)

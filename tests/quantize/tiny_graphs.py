@@ -12,7 +12,7 @@ from edge_effnet.models.graph import Graph, Node
 from edge_effnet.variants.spec import Normalisation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 FOLDED = Normalisation((127.0,) * 3, (1.0,) * 3)
 """What `edge_effnet.models.fold.fold_normalisation` leaves of Lite's normalisation."""
@@ -162,6 +162,46 @@ def every_kind(classes: int = 6) -> Graph:
     tensor = sketch.same("add", "sum", tensor, sketch.conv("branch", tensor, 12), activation="relu")
     tensor = sketch.conv("last", sketch.pad("second_pad", tensor), 5, 3, padding="valid")
     return sketch.graph(sketch.dense("logits", sketch.flat("flat", tensor), classes))
+
+
+def _gate(sketch: Sketch, tensor: str) -> str:
+    channels = sketch.shapes[tensor][3]
+    gate = sketch.conv("squeezed", sketch.mean("squeeze", tensor), channels)
+    return sketch.same("mul", "excite", tensor, sketch.same("logistic", "gate", gate))
+
+
+ABSORBED: dict[str, Callable[[Sketch, str], str]] = {
+    "conv": lambda sketch, tensor: sketch.conv("next", tensor, 8),
+    "depthwise": lambda sketch, tensor: sketch.depthwise("next", tensor),
+    "pad": lambda sketch, tensor: sketch.depthwise("next", sketch.pad("pad", tensor), padding="valid"),
+    "max_pool": lambda sketch, tensor: sketch.pool("max_pool", "pool", tensor),
+    "average_pool": lambda sketch, tensor: sketch.pool("average_pool", "pool", tensor),
+    "gate": _gate,
+}
+"""What may stand behind a swish whose channels are scaled: everything that reads it can take the factors back."""
+
+NOT_ABSORBED: dict[str, Callable[[Sketch, str], str]] = {
+    "add": lambda sketch, tensor: sketch.same("add", "sum", tensor, sketch.conv("branch", tensor, 12)),
+    "concat": lambda sketch, tensor: sketch.concat("join", tensor, sketch.conv("branch", tensor, 4)),
+    "clamp": lambda sketch, tensor: sketch.same("relu", "clamp", tensor, activation="relu6"),
+    "flat": lambda sketch, tensor: sketch.flat("row", tensor),
+    "output": lambda sketch, tensor: sketch.mean("end", tensor),
+}
+"""What may not."""
+
+
+def behind_swish(kind: str) -> Graph:
+    """Return a network with one channel thirty times as wide as the rest before a swish, and one thing behind it."""
+    gains = np.ones(12)
+    gains[3] = 30.0
+    sketch = Sketch(block="stem")
+    tensor = sketch.swish("first", sketch.conv("conv", "input", 12, 3, gains=gains))
+    tensor = (ABSORBED | NOT_ABSORBED)[kind](sketch, tensor)
+    if kind == "output":
+        return sketch.graph(tensor)
+    if kind != "flat":
+        tensor = sketch.mean("mean", sketch.conv("last", tensor, 12))
+    return sketch.graph(sketch.dense("logits", tensor, 6))
 
 
 def pictures(count: int, side_px: int = 16, seed: int = 0) -> np.ndarray:
