@@ -67,18 +67,32 @@ def main() -> int:
         images, theirs = f"{folder}/images.npy", f"{folder}/theirs.tflite"
         feed = open_calibration(options.images, Preprocessing(224), samples=options.count)
         np.save(images, np.concatenate(list(feed.batches(16))))
-        ours = [sys.executable, "-c", "from edge_effnet.cli.main import main; main()", "convert", "--model", "b0", "--int8"]
+        ours = [
+            sys.executable,
+            "-c",
+            "from edge_effnet.cli.main import main; main()",
+            "convert",
+            "--model",
+            "b0",
+            "--int8",
+        ]
         ours += ["--weights", weights, "--calibration", images, "--calibration-samples", str(options.count)]
         ours += ["-o", f"{folder}/ours.tflite", "--force", "--json"]
         rounds = []
         for number in range(options.rounds):
             mine = wall_seconds(ours, quiet)
             other = wall_seconds([sys.executable, "-c", THEIRS, images, weights, theirs], keras3)
-            rounds.append({"ours_s": round(mine, 2), "theirs_s": round(other, 2), "ratio": round(mine / other, 3)})
+            rounds.append(
+                {"ours_s": round(mine, 2), "theirs_s": round(other, 2), "ratio": round(mine / other, 3)}
+            )
             sys.stderr.write(f"round {number + 1}: {rounds[-1]}\n")
     ratio = statistics.median(entry["ratio"] for entry in rounds)
     load = os.getloadavg()[0]
-    json.dump({"count": options.count, "rounds": rounds, "median_ratio": ratio, "bar": BAR, "load_average": load}, sys.stdout, indent=2)
+    json.dump(
+        {"count": options.count, "rounds": rounds, "median_ratio": ratio, "bar": BAR, "load_average": load},
+        sys.stdout,
+        indent=2,
+    )
     sys.stdout.write("\n")
     return 0 if ratio <= BAR else 6
 

@@ -212,8 +212,10 @@ class _Pass:
 
     def forward(self, segment: Segment, exact: Any, given: Any) -> tuple[Any, Any]:
         """Run further images through a segment that is solved."""
+        steps = self.float_steps(segment, exact)
         rounded, wanted = {segment.source: given}, exact
-        for node, wanted in zip(segment.nodes, self.float_steps(segment, exact), strict=True):
+        for node in segment.nodes:
+            wanted = next(steps)
             output = self.run_quantised(node, [rounded[name] for name in node.inputs])
             rounded[node.name] = fake_quantize(output, self.grids[node.name])
             self.forget(rounded, node)
