@@ -74,12 +74,7 @@ class ConvertRequest:
         ):
             if value not in allowed:
                 raise UnknownNameError(kind, value, allowed)
-        if get_recipe(self.recipe).settings is None and self.io == "float32":
-            raise UsageError(
-                "TensorFlow's converter is not offered with float32 input",
-                got=self.recipe,
-                allowed="--io int8 or uint8",
-            )
+        get_recipe(self.recipe)
         if self.calibration_samples < 1:
             raise UsageError("too few calibration samples", got=self.calibration_samples, allowed="1 or more")
         if self.seed < 0:

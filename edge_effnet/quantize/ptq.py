@@ -54,7 +54,7 @@ __all__ = ["Memory", "Settings", "quantize_by_reconstruction"]
 _MIN_ROWS: Final = 10_000
 _MIN_IMAGES: Final = 32
 _STEPS_AHEAD: Final = 4
-_RANGE_VALUES: Final = 300_000
+_RANGE_VALUES_PER_IMAGE: Final = 10_000
 _LINE_VALUES: Final = 200_000
 _LINE_IMAGES: Final = 48
 _FACTOR_ROWS: Final = 2_000
@@ -160,7 +160,7 @@ class _Pass:
             return FIXED_GRIDS[node.kind]
         if node.kind in SHARED_GRID and node.kind != "concat":
             return self.grids[node.inputs[0]]
-        rows = sample_rows(values, max(_RANGE_VALUES // values.shape[-1], 1))
+        rows = sample_rows(values, max(_RANGE_VALUES_PER_IMAGE * len(values) // values.shape[-1], 1))
         pooled = len(values.shape) == 2 or tuple(values.shape[1:3]) == (1, 1)
         if pooled or self.settings.ranges == "minmax":
             whole = as_array(values)

@@ -116,6 +116,7 @@ def test_without_a_name_the_file_says_what_is_in_it(tmp_path: Path, monkeypatch:
         (["--recipe", "ranges"], "int8"),
         (["--recipe", "minmax-direct"], "int8"),
         (["--recipe", "minmax"], "int8"),
+        (["--recipe", "minmax", "--io", "float32"], "float32"),
     ],
 )
 def test_every_precision_interface_and_recipe_ends_well(
