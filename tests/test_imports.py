@@ -39,8 +39,8 @@ ALLOWED: dict[str, set[str]] = {
     | {"models", "calibrate", "quantize", "convert", "inspect", "runtimes", "images", "variants"},
     "evaluate": BASE | {"models", "convert", "inspect", "verify", "runtimes", "images"},
     "quickstart": BASE | {"calibrate", "convert", "inspect", "evaluate", "runtimes", "images"},
+    "__main__": {"cli"},
     "cli": BASE | {"variants", "convert", "inspect", "verify", "evaluate", "quickstart"},
-    "demo": set(),
 }
 """Part of the package -> the parts that it may import: the line of the pipeline, read backwards."""
 

@@ -31,7 +31,7 @@ from edge_effnet.models.fold import fold_normalisation, fold_std
 from edge_effnet.models.freeze import freeze
 from edge_effnet.models.labels import imagenet_labels, read_labels
 from edge_effnet.quantize.ptq import quantize_by_reconstruction
-from edge_effnet.quantize.recipes import get_recipe
+from edge_effnet.quantize.recipes import DEFAULT_RECIPE, get_recipe
 from edge_effnet.quantize.segments import cut_into_segments
 from edge_effnet.runtimes.litert import LocalModel
 
@@ -80,7 +80,7 @@ def convert(request: ConvertRequest, reporter: Reporter) -> ConvertResult:
     with reporter.stage("freeze"):
         graph = freeze(built.keras, built.normalisation, name=built.id)
     preprocessing = Preprocessing(built.resolution_px, built.crop_fraction)
-    feed = _open_feed(request, preprocessing, reporter) if request.integer else None
+    feed = _open_feed(request, preprocessing, reporter)
     model, choices = _write_model(request, graph, feed, reporter)
     contract = _contract(request, built, preprocessing, feed, labels, choices)
     contract["io"] = _io_record(model)
@@ -116,7 +116,15 @@ def _labels(request: ConvertRequest, built: BuiltModel) -> tuple[str, ...] | Non
     return imagenet_labels() if classes == _IMAGENET_CLASSES and built.weights.kind != "random" else None
 
 
-def _open_feed(request: ConvertRequest, preprocessing: Preprocessing, reporter: Reporter) -> CalibrationFeed:
+def _open_feed(
+    request: ConvertRequest, preprocessing: Preprocessing, reporter: Reporter
+) -> CalibrationFeed | None:
+    """Open and examine the calibration images; a float model has none, and says so where some were given."""
+    if not request.integer:
+        if request.calibration is not None or request.recipe != DEFAULT_RECIPE:
+            note = f"{request.precision} has float activations: --calibration and --recipe are not used"
+            reporter.note("skipped", note)
+        return None
     with reporter.stage("calibration images"):
         feed = open_calibration(
             request.calibration or DEFAULT_CALIBRATION,
