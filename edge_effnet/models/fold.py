@@ -18,9 +18,24 @@ if TYPE_CHECKING:
 __all__ = ["fold_normalisation", "fold_std", "padding_pixel"]
 
 
-def padding_pixel(normalisation: Normalisation) -> int:
-    """Return the one pixel value that stands for "nothing" at the border: the mean pixel, common to R, G and B."""
-    return round(float(np.mean(normalisation.mean)))
+def padding_pixel(normalisation: Normalisation, kernel: npt.NDArray[np.float32] | None = None) -> int:
+    """Return the one pixel value, common to R, G and B, that stands for "nothing" at the border.
+
+    Args:
+        normalisation: The three means are what a border should hold.
+        kernel: ``(height, width, 3, out)`` of the first convolution. With it the value is the one for which its outer
+            taps, the ones that reach over the border, see least difference (least squares); else the mean of the means.
+    """
+    mean, std = (np.asarray(side, np.float64) for side in (normalisation.mean, normalisation.std))
+    if kernel is None:
+        return round(float(mean.mean()))
+    ring = np.ones(kernel.shape[:2], bool)
+    ring[1:-1, 1:-1] = False
+    taps = kernel[ring].astype(np.float64) / std[:, None]
+    response, wanted = taps.sum(axis=1), (taps * mean[:, None]).sum(axis=1)
+    energy = float((response**2).sum())
+    best = float((response * wanted).sum()) / energy if energy > 0 else float(mean.mean())
+    return round(float(np.clip(best, mean.min(), mean.max())))
 
 
 def fold_normalisation(graph: Graph) -> Graph:
@@ -32,7 +47,8 @@ def fold_normalisation(graph: Graph) -> Graph:
     Raises:
         ConversionError: The first operator is not a convolution (or a padding before one).
     """
-    pixel = float(padding_pixel(graph.normalisation))
+    first = next((node for node in graph.nodes if node.kind == "conv"), None)
+    pixel = float(padding_pixel(graph.normalisation, None if first is None else first.kernel))
     return _fold(graph, (pixel, pixel, pixel))
 
 
