@@ -39,7 +39,9 @@ def main() -> int:
     graph = freeze(built.keras, built.normalisation, name=built.id)
     preprocessing = Preprocessing(built.resolution_px, built.crop_fraction)
     paths = list_images(options.images)[: options.limit]
-    models = [LocalModel(tflite_from_graph(fold(graph), "float32")) for fold in (fold_std, fold_normalisation)]
+    models = [
+        LocalModel(tflite_from_graph(fold(graph), "float32")) for fold in (fold_std, fold_normalisation)
+    ]
 
     def logits(model: LocalModel) -> np.ndarray:
         return np.array([model.logits(load_pixels(path, preprocessing)) for path in paths])
@@ -48,7 +50,16 @@ def main() -> int:
         unfolded, folded = pool.map(logits, models)
     agreement = 100 * float(np.mean(unfolded.argmax(axis=1) == folded.argmax(axis=1)))
     largest = float(np.abs(unfolded - folded).max())
-    json.dump({"model": built.id, "n": len(paths), "agreement": agreement, "largest_difference": largest, "bar": BAR}, sys.stdout)
+    json.dump(
+        {
+            "model": built.id,
+            "n": len(paths),
+            "agreement": agreement,
+            "largest_difference": largest,
+            "bar": BAR,
+        },
+        sys.stdout,
+    )
     sys.stdout.write("\n")
     return 0 if agreement >= BAR else 6
 

@@ -51,11 +51,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Memory", "Settings", "quantize_by_reconstruction"]
 
-_MIN_ROWS: Final = 10_000
+_MIN_ROWS: Final = 8_000
 _MIN_IMAGES: Final = 32
 _STEPS_AHEAD: Final = 4
-_RANGE_VALUES_PER_IMAGE: Final = 10_000
-_LINE_VALUES: Final = 200_000
+_RANGE_VALUES_PER_IMAGE: Final = 5_000
+_LINE_VALUES: Final = 150_000
 _LINE_IMAGES: Final = 48
 _FACTOR_ROWS: Final = 2_000
 _FACTOR_MIN_ROWS: Final = 1_000
@@ -240,6 +240,10 @@ def _images_needed(segment: Segment, graph: Graph, count: int, memory: Memory) -
     return min(needed, affordable, count)
 
 
+def _joined(chunks: tuple[Floats, ...]) -> Floats:
+    return chunks[0] if len(chunks) == 1 else np.concatenate(chunks)
+
+
 def _pixels(graph: Graph, batches: Iterable[npt.NDArray[np.uint8]]) -> Iterator[tuple[Floats, Floats]]:
     for batch in batches:
         values = input_values(graph, batch)
@@ -274,19 +278,22 @@ def _quantize(
     segments = cut_into_segments(graph)
     peak_bytes = max(segment.peak_bytes for segment in segments)
     chunk = int(np.clip(limits.live_bytes // (6 * peak_bytes), 1, 32))
+    needed = [_images_needed(segment, graph, feed.count, limits) for segment in segments]
     source: Iterable[tuple[Floats, Floats]] = _pixels(graph, feed.batches(chunk))
     with contextlib.ExitStack() as stores:
-        for segment in segments:
+        for position, segment in enumerate(segments):
             iterator = iter(source)
-            images = _images_needed(segment, graph, feed.count, limits)
+            images = needed[position]
             head = list(itertools.islice(iterator, math.ceil(images / chunk)))
-            exact, given = (tf.constant(np.concatenate(side)) for side in zip(*head, strict=True))
+            exact, given = (tf.constant(_joined(side)) for side in zip(*head, strict=True))
             count = int(exact.shape[0])
             result = [as_array(half) for half in state.solve(segment, exact, given)]
             store = Pairs(state.grids[segment.result], limits.store_bytes)
             stores.callback(store.close)
-            for start in range(0, count, chunk):
-                store.append(*(half[start : start + chunk] for half in result))
+            # In one piece where the next segment is solved on all of them too: nothing is cut up and joined again.
+            step = count if min(needed[position : position + 2]) >= feed.count else chunk
+            for start in range(0, count, step):
+                store.append(*(half[start : start + step] for half in result))
             del exact, given, result, head
             for pair in iterator:
                 halves = state.forward(segment, *(tf.constant(half) for half in pair))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import TYPE_CHECKING, Any, Final
 
@@ -26,6 +27,7 @@ def as_array(values: Any) -> Floats:
     return values if isinstance(values, np.ndarray) else np.asarray(memoryview(values))
 
 
+@functools.lru_cache(maxsize=64)  # the same few shapes come again in every block
 def _places(images: int, positions: int, rows: int) -> npt.NDArray[np.intp]:
     """Return ``(images, k)`` positions, ``k`` of each image, so that about ``rows`` are drawn."""
     each = min(positions, max(1, math.ceil(rows / images)))

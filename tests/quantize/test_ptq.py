@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -19,12 +19,16 @@ pytest.importorskip("tensorflow", reason="the extra edge-effnet[convert] is not 
 from edge_effnet.convert.tflite import tflite_from_quantized
 from edge_effnet.inspect import read_model_bytes
 from edge_effnet.inspect.audit import audit
+from edge_effnet.quantize import ptq
 from edge_effnet.quantize.execute import float_function, input_values, quantized_function
 from edge_effnet.quantize.ptq import Memory, Settings, quantize_by_reconstruction
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from edge_effnet.models.graph import Graph
     from edge_effnet.quantize.scheme import QuantizedGraph
+    from edge_effnet.quantize.segments import Segment
 
 DIRECT = {name: recipe.settings for name, recipe in RECIPES.items() if recipe.settings is not None}
 UNSEEN = pictures(12, seed=5)
@@ -136,3 +140,29 @@ def test_recipes_are_looked_up_by_name() -> None:
     with pytest.raises(UnknownNameError, match="minmax"):
         get_recipe("min-max")
     assert all(recipe.summary for recipe in RECIPES.values())
+
+
+@pytest.mark.parametrize("images", [6, 70])
+@pytest.mark.parametrize("live_images", [12, 10_000])
+def test_every_image_reaches_the_end_of_the_network(
+    tiny_graph: Graph, images: int, live_images: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However segments are solved and chunks are cut, no image is lost and none comes twice."""
+    seen: dict[str, int] = {}
+
+    def counting(name: str) -> Callable[..., Any]:
+        original = getattr(ptq._Pass, name)
+
+        def run(self: Any, segment: Segment, exact: Any, given: Any) -> Any:
+            assert len(exact) == len(given)
+            seen[segment.result] = seen.get(segment.result, 0) + len(exact)
+            return original(self, segment, exact, given)
+
+        return run
+
+    for name in ("solve", "forward"):
+        monkeypatch.setattr(ptq._Pass, name, counting(name))
+    segments = cut_into_segments(tiny_graph)
+    memory = Memory(live_bytes=live_images * max(segment.peak_bytes for segment in segments))
+    _quantize(tiny_graph, Settings(), Feed(pictures(images)), memory)
+    assert seen == {segment.result: images for segment in segments}
