@@ -51,11 +51,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Memory", "Settings", "quantize_by_reconstruction"]
 
-_MIN_ROWS: Final = 8_000
+_MIN_ROWS: Final = 10_000
 _MIN_IMAGES: Final = 32
 _STEPS_AHEAD: Final = 4
-_RANGE_VALUES_PER_IMAGE: Final = 5_000
-_LINE_VALUES: Final = 150_000
+_RANGE_VALUES_PER_IMAGE: Final = 10_000
+_LINE_VALUES: Final = 200_000
 _LINE_IMAGES: Final = 48
 _FACTOR_ROWS: Final = 2_000
 _FACTOR_MIN_ROWS: Final = 1_000
