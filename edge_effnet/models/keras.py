@@ -16,7 +16,7 @@ from edge_effnet.errors import EnvironmentFault
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["import_keras", "import_tensorflow"]
+__all__ = ["import_keras", "import_tensorflow", "import_tfmot"]
 
 
 @functools.cache
@@ -38,6 +38,17 @@ def import_keras() -> Any:
     """
     import_tensorflow()
     return _imported("tf_keras")
+
+
+@functools.cache
+def import_tfmot() -> Any:
+    """Return ``tensorflow_model_optimization.quantization.keras``, working on Keras 2.
+
+    Raises:
+        EnvironmentFault: It is not installed, or its installation is broken.
+    """
+    import_keras()
+    return _imported("tensorflow_model_optimization").quantization.keras
 
 
 def _imported(name: str) -> Any:

@@ -1,7 +1,7 @@
-"""Run frozen-graph operators in TensorFlow: in float, and with the rounding that the int8 kernels do.
+"""Run frozen-graph operators in TensorFlow: in float, and on the grids that the int8 kernels work on.
 
-One row per operator kind. With quantised weights and `fake_quantize` after every operator this is the fake-quant graph:
-what it computes is what the .tflite computes.
+One row per operator kind. With quantised weights and `fake_quantize` after every operator this is the fake-quant graph.
+It rounds each result once and lets gradients through; `edge_effnet.quantize.exact` rounds as the kernels do, bit for bit.
 """
 
 from __future__ import annotations
@@ -11,22 +11,30 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from edge_effnet.models.keras import import_tensorflow
+from edge_effnet.quantize.kernels import accumulator_unit, round_as_kernel
 from edge_effnet.quantize.segments import last_uses
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Sequence
+    from typing import TypeAlias
 
     import numpy.typing as npt
 
     from edge_effnet.models.graph import Graph, Node
     from edge_effnet.quantize.scheme import Grid, QuantizedGraph, QuantizedWeights
 
+    NodeFunction: TypeAlias = Callable[[Sequence["Tensor"]], "Tensor"]
+    Runner: TypeAlias = Callable[[QuantizedGraph, Node], NodeFunction]
+
 __all__ = [
+    "accumulator_unit",
+    "fake_quant_runner",
     "fake_quantize",
     "float_function",
     "input_values",
     "integer_weights",
     "quantized_function",
+    "round_as_kernel",
     "run_node",
 ]
 
@@ -145,28 +153,31 @@ def float_function(graph: Graph) -> Callable[[Tensor], dict[str, Tensor]]:
     return run
 
 
+def fake_quant_runner(quantized: QuantizedGraph, node: Node) -> NodeFunction:
+    """Return one operator of the fake-quant graph: it computes in float32 and rounds its result once."""
+    grid, weights = quantized.grids[node.name], quantized.weights.get(node.name)
+    real = None if weights is None else integer_weights(node, weights, quantized.grids[node.inputs[0]].scale)
+    return lambda inputs: fake_quantize(run_node(node, list(inputs), real), grid)
+
+
 def quantized_function(
-    quantized: QuantizedGraph, keep: Collection[str] | None = None
+    quantized: QuantizedGraph, keep: Collection[str] | None = None, *, runner: Runner = fake_quant_runner
 ) -> Callable[[Tensor], dict[str, Tensor]]:
-    """Return the fake-quant graph: a function from the graph's input to its tensors, on the grids.
+    """Return the quantised graph: a function from the graph's input to its tensors, real values on the grids.
 
     Args:
         quantized: The graph with its grids and integers.
         keep: Tensors to return; any other is dropped after its last use, which bounds memory. None returns all.
+        runner: Makes the function of one operator: `fake_quant_runner`, which has a gradient, or
+            `edge_effnet.quantize.exact.kernel_runner`, which gives the codes of the reference kernels.
     """
-    graph, grids = quantized.graph, quantized.grids
-    last = last_uses(graph)
-    real = {
-        node.name: integer_weights(node, quantized.weights[node.name], grids[node.inputs[0]].scale)
-        for node in graph.nodes
-        if node.name in quantized.weights
-    }
+    graph, last = quantized.graph, last_uses(quantized.graph)
+    run_one = {node.name: runner(quantized, node) for node in graph.nodes}
 
     def run(values: Tensor) -> dict[str, Tensor]:
         tensors = {graph.input_name: values}
         for index, node in enumerate(graph.nodes):
-            output = run_node(node, [tensors[name] for name in node.inputs], real.get(node.name))
-            tensors[node.name] = fake_quantize(output, grids[node.name])
+            tensors[node.name] = run_one[node.name]([tensors[name] for name in node.inputs])
             if keep is not None:
                 for name in set(node.inputs).difference(keep):
                     if last[name] <= index:

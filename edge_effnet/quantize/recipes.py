@@ -34,6 +34,14 @@ RECIPES: dict[str, Recipe] = {
         "searched ranges only: smallest error after the activation, channels weighted by what reads them",
         Settings(refit=False, equalise=False),
     ),
+    "bias": Recipe(
+        "searched ranges, biases of depthwise layers moved by the mean error that held-out images confirm",
+        Settings(equalise=False, reach="offsets"),
+    ),
+    "equalise": Recipe(
+        "searched ranges, offsets and gains of all layers corrected, outlier channels scaled down through swish",
+        Settings(reach="lines"),
+    ),
     "minmax-direct": Recipe(
         "smallest and largest value seen, written by this package",
         Settings(refit=False, equalise=False, ranges="minmax"),

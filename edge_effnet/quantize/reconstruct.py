@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     Doubles = npt.NDArray[np.float64]
     Line = tuple[Doubles, Doubles]
 
-__all__ = ["LINES", "MAX_INPUTS", "ROWS_PER_INPUT", "Refit", "fit_line", "refit"]
+__all__ = ["LINES", "MAX_INPUTS", "REACHES", "ROWS_PER_INPUT", "Refit", "fit_line", "refit"]
 
 STRENGTHS: Final = (1e-3, 3e-2, 1.0)
 """Ridge strengths tried, relative to the mean energy of an input."""
@@ -103,6 +103,13 @@ LINES: dict[str, Callable[[_Moments], Line]] = {
 }
 """Ways to map what a layer gives to what it should give, from the fewest parameters to the most."""
 
+REACHES: Final[dict[str, tuple[str, ...]]] = {
+    "offsets": ("kept", "offset"),
+    "lines": tuple(LINES),
+    "weights": tuple(LINES),
+}
+"""How far a refit may go -> which of `LINES` it may choose; only ``weights`` goes on to the ridge regression."""
+
 
 @dataclass(frozen=True)
 class Refit:
@@ -117,18 +124,19 @@ def _cut(rows: int) -> int:
     return max(1, int(rows * (1.0 - HELD_OUT)))
 
 
-def fit_line(given: Floats, wanted: Floats) -> tuple[Floats, Floats, str]:
+def fit_line(given: Floats, wanted: Floats, reach: str = "weights") -> tuple[Floats, Floats, str]:
     """Return gain and offset ``(out,)`` that take ``given`` to ``wanted``, and which of `LINES` they are.
 
     Args:
         given: ``(rows, out)``, rows ordered by image; one alone cannot judge a line and leaves things as they are.
         wanted: ``(rows, out)``.
+        reach: A key of `REACHES`.
     """
     if len(given) < 2:
         return np.ones(given.shape[1], np.float32), np.zeros(given.shape[1], np.float32), "kept"
     cut = _cut(len(given))
     seen, unseen = _Moments.of(given[:cut], wanted[:cut]), _Moments.of(given[cut:], wanted[cut:])
-    losses = {name: unseen.loss(fit(seen)) for name, fit in LINES.items()}
+    losses = {name: unseen.loss(LINES[name](seen)) for name in REACHES[reach]}
     best = min(losses, key=lambda name: losses[name])
     gain, offset = LINES[best](_Moments.of(given, wanted))
     return gain.astype(np.float32), offset.astype(np.float32), best
@@ -174,7 +182,7 @@ def _refit_weights(inputs: Floats, errors: Floats) -> tuple[Floats, Floats, floa
     return *ridge.solve(best), best
 
 
-def refit(inputs: Floats, wanted: Floats, kernel: Floats, bias: Floats) -> Refit:
+def refit(inputs: Floats, wanted: Floats, kernel: Floats, bias: Floats, reach: str = "weights") -> Refit:
     """Refit ``inputs @ kernel + bias`` towards ``wanted``.
 
     Args:
@@ -182,10 +190,13 @@ def refit(inputs: Floats, wanted: Floats, kernel: Floats, bias: Floats) -> Refit
         wanted: ``(rows, out)``, the float network's pre-activation at the same places.
         kernel: ``(fan_in, out)``.
         bias: ``(out,)``.
+        reach: How far it may go, a key of `REACHES`.
     """
     given = inputs @ kernel + bias
-    gain, offset, choice = fit_line(given, wanted)
+    gain, offset, choice = fit_line(given, wanted, reach)
     kernel, bias = kernel * gain, bias * gain + offset
+    if reach != "weights":
+        return Refit(kernel, bias, choice)
     if inputs.shape[1] > MAX_INPUTS or len(inputs) < ROWS_PER_INPUT * inputs.shape[1]:
         return Refit(kernel, bias, choice)
     change = _refit_weights(inputs, wanted - (given * gain + offset))

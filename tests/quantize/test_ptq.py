@@ -134,6 +134,23 @@ def test_a_refit_gains_on_a_network_with_errors_to_mend(feed: Feed) -> None:
     assert _sqnr_db(graph, refitted) > _sqnr_db(graph, plain)
 
 
+def test_a_correction_of_biases_changes_nothing_else(tiny_graph: Graph, feed: Feed) -> None:
+    """Same integers, some other biases, all of them of depthwise layers; and the recipe after it goes further."""
+    settings = {name: DIRECT[name] for name in ("ranges", "bias", "equalise")}
+    plain, moved, further = (_quantize(tiny_graph, found, feed).graph for found in settings.values())
+    changed = {"bias": set(), "kernel": set(), "further": set()}
+    for before, after, last in zip(plain.nodes, moved.nodes, further.nodes, strict=True):
+        if before.kernel is None or before.bias is None:
+            continue
+        assert after.kernel is not None
+        assert last.kernel is not None
+        changed["bias"] |= set() if np.array_equal(before.bias, after.bias) else {before.kind}
+        changed["kernel"] |= set() if np.array_equal(before.kernel, after.kernel) else {before.kind}
+        changed["further"] |= set() if np.array_equal(before.kernel, last.kernel) else {before.kind}
+    assert changed == {"bias": {"depthwise"}, "kernel": set(), "further": changed["further"]}
+    assert {"conv", "depthwise"} <= changed["further"]
+
+
 def test_recipes_are_looked_up_by_name() -> None:
     """The default is one of them, and a wrong name is answered with the right one."""
     assert get_recipe(DEFAULT_RECIPE) is RECIPES[DEFAULT_RECIPE]

@@ -7,7 +7,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_effnet.quantize.reconstruct import HELD_OUT, LINES, MAX_INPUTS, ROWS_PER_INPUT, fit_line, refit
+from edge_effnet.quantize.reconstruct import (
+    HELD_OUT,
+    LINES,
+    MAX_INPUTS,
+    REACHES,
+    ROWS_PER_INPUT,
+    fit_line,
+    refit,
+)
 
 SEEDS = st.integers(0, 2**32 - 1)
 
@@ -143,3 +151,16 @@ def test_too_few_rows_or_too_many_weights_get_a_line_only(rows: int, fan_in: int
     assert result.choice in LINES
     gains = result.kernel / kernel
     np.testing.assert_allclose(gains, np.broadcast_to(gains[:1], gains.shape), rtol=1e-4)
+
+
+@pytest.mark.parametrize("reach", sorted(REACHES))
+def test_a_refit_goes_no_further_than_it_may(reach: str) -> None:
+    """Offsets leave the weights alone, lines scale whole outputs, and only the last changes weights one by one."""
+    inputs, kernel = _rows(0, 800, 4), _rows(1, 4, 3)
+    wanted = (inputs @ (kernel * np.float32(1.5) + 0.1 * _rows(2, 4, 3)) + np.float32(0.5)).astype(np.float32)
+    result = refit(inputs, wanted, kernel, np.zeros(3, np.float32), reach)
+    ratios = result.kernel / kernel
+    assert np.array_equal(result.kernel, kernel) == (reach == "offsets")
+    assert np.allclose(ratios, ratios[:1], rtol=1e-4) == (reach != "weights")
+    assert result.choice.partition(",")[0] in REACHES[reach]
+    np.testing.assert_allclose(result.bias, 0.5, atol=0.3)
