@@ -95,6 +95,7 @@ class _Loaded:
     record: WeightsRecord
     normalisation: Normalisation | None = None
     notes: tuple[str, ...] = ()
+    labels: tuple[str, ...] | None = None
 
 
 def build(
@@ -150,7 +151,7 @@ def build(
         normalisation=loaded.normalisation or plan.normalisation,
         crop_fraction=plan.crop_fraction,
         resolution_px=int(loaded.keras.inputs[0].shape[1]),
-        labels=None,
+        labels=loaded.labels,
         weights=loaded.record,
         notes=loaded.notes,
     )
@@ -252,7 +253,9 @@ def _from_file(
         target = plan.target(model, arch)
     tensors, notes = fit(target, found, allow_new_head=allow_new_head, seed=seed)
     put(model, tensors)
-    return _Loaded(model, arch, record, found.normalisation, (*notes, *plan.notes))
+    head = target.homes.get(CLASSIFIER)
+    labels = found.labels if head is not None and classes == head.shapes["bias"][0] else None
+    return _Loaded(model, arch, record, found.normalisation, (*notes, *plan.notes), labels)
 
 
 def _located(model_id: str, weights: str | Path, reporter: Reporter | None) -> tuple[Path, WeightsRecord]:

@@ -12,6 +12,7 @@ References:
 from __future__ import annotations
 
 import io
+import json
 import re
 import zipfile
 from typing import TYPE_CHECKING, Any
@@ -19,23 +20,29 @@ from typing import TYPE_CHECKING, Any
 import h5py
 import numpy as np
 
+from edge_effnet.artifacts import atomic_output
 from edge_effnet.errors import DataError
 from edge_effnet.models.formats_guard import MAX_VALUES, check_claims
-from edge_effnet.models.normalisation import keras_normalisation
+from edge_effnet.models.normalisation import keras_normalisation, normalisation_layer
 from edge_effnet.models.weights import CLASSIFIER, Found, snake_case
+from edge_effnet.variants.table import VARIANTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from edge_effnet.models.built import BuiltModel
     from edge_effnet.models.weights import Floats, Slot, Target
 
-__all__ = ["is_archive", "is_hdf5", "read_archive", "read_hdf5"]
+__all__ = ["is_archive", "is_hdf5", "read_archive", "read_hdf5", "save_hdf5"]
 
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _ARCHIVED = "model.weights.h5"
 _NORMALISATION = re.compile(r"^normalization(_\d+)?$")
 _INDEXED = re.compile(r"^(?:layers|_layer_checkpoint_dependencies)/([^/]+)/vars/(\d+)$")
+_CLASSES = "edge_effnet_classes"
+"""Data set beside the layers with the class names: a JSON array (or null) in UTF-8, which Keras does not look at."""
+
 _NOT_WEIGHTS = re.compile(r"(^|/)(optimizer|seed_generator)(/|$)")
 """State of training, which no model at inference has a home for."""
 
@@ -139,7 +146,57 @@ def _named(root: Any, target: Target) -> Found:
     normalisation, notes = keras_normalisation(statistics, target)
     if in_order:
         notes = (*notes, "layers were told by their order, not by name")
-    return Found(tensors, "Keras HDF5, by layer name", normalisation, notes)
+    # What this package wrote takes R, G, B, also where the original of a baseline takes B, G, R.
+    is_own = _CLASSES in root
+    labels = _labels(root[_CLASSES]) if is_own else None
+    return Found(tensors, "Keras HDF5, by layer name", normalisation, notes, is_own, labels)
+
+
+def _labels(dataset: Any) -> tuple[str, ...] | None:
+    """Read the class names that `save_hdf5` wrote; None where it was given none."""
+    names = json.loads(_bytes(dataset).decode())
+    if names is None:
+        return None
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise DataError("the class names in the weights file are no list of names", got=_CLASSES)
+    return tuple(names)
+
+
+def _bytes(dataset: Any) -> bytes:
+    if (
+        not isinstance(dataset, h5py.Dataset)
+        or dataset.external
+        or dataset.is_virtual
+        or dataset.dtype != np.uint8
+    ):
+        raise DataError(
+            "the class names in the weights file are no bytes", got=getattr(dataset, "name", dataset)
+        )
+    return bytes(dataset[()])
+
+
+def save_hdf5(
+    built: BuiltModel, path: Path, *, labels: tuple[str, ...] | None = None, force: bool = False
+) -> None:
+    """Write a model's weights by layer name, as Keras 2 does; the same weights give the same bytes.
+
+    Args:
+        built: The model.
+        path: Where to.
+        labels: Class names in the order of the outputs; `edge_effnet.models.build` gives them back.
+        force: Whether to overwrite.
+    """
+    layers = {layer.name: {v.name: v.numpy() for v in layer.weights} for layer in built.keras.layers}
+    if built.id in VARIANTS:
+        layers |= normalisation_layer(VARIANTS[built.id].normalisation, built.normalisation)
+    with atomic_output(path, force=force) as temporary, h5py.File(temporary, "w") as file:
+        for layer, variables in layers.items():
+            group = file.create_group(layer)
+            group.attrs["weight_names"] = [name.encode() for name in variables]
+            for name, value in variables.items():
+                group.create_dataset(name, data=value)
+        file.attrs["layer_names"] = [name.encode() for name in layers]
+        file.create_dataset(_CLASSES, data=np.frombuffer(json.dumps(labels).encode(), np.uint8))
 
 
 def _are_strangers(names: list[str], target: Target) -> bool:

@@ -12,9 +12,11 @@ from edge_effnet.variants.spec import Normalisation
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import numpy.typing as npt
+
     from edge_effnet.models.weights import Floats, Target
 
-__all__ = ["adopted", "keras_normalisation"]
+__all__ = ["adopted", "keras_normalisation", "normalisation_layer"]
 
 _EPSILON = 1e-7  # Keras' Normalization layer divides by no less
 _TOLERANCE = 1e-3
@@ -56,6 +58,17 @@ def keras_normalisation(
     if _alike(mean * 255, published.mean) and _alike(variance * 255, published.std):
         std = variance
     return adopted(Normalisation(_triple(mean * 255), _triple(std * 255)), target)
+
+
+def normalisation_layer(
+    published: Normalisation, normalisation: Normalisation
+) -> dict[str, dict[str, npt.NDArray[np.float32]]]:
+    """Return the Normalization layer by which a file says what `keras_normalisation` reads; none where it is the published one."""
+    if normalisation == published:
+        return {}
+    mean = np.asarray(normalisation.mean, np.float32) / np.float32(255)
+    variance = (np.asarray(normalisation.std, np.float32) / np.float32(255)) ** 2
+    return {"normalization": {"normalization/mean:0": mean, "normalization/variance:0": variance}}
 
 
 def adopted(normalisation: Normalisation, target: Target) -> tuple[Normalisation | None, tuple[str, ...]]:

@@ -84,6 +84,7 @@ class Found:
         normalisation: What the file says is done to the pixels; None where it says nothing or what the variant says.
         notes: What else is worth knowing.
         is_rgb: Whether the first convolution takes R, G, B whatever the model's original order of channels.
+        labels: Class names in the order of the classifier's outputs, where the file names them.
     """
 
     tensors: Tensors
@@ -91,6 +92,7 @@ class Found:
     normalisation: Normalisation | None = None
     notes: tuple[str, ...] = ()
     is_rgb: bool = False
+    labels: tuple[str, ...] | None = None
 
 
 def slots_of(model: Any) -> tuple[Slot, ...]:

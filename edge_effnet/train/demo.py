@@ -7,7 +7,6 @@ and a record beside it says how it was made and how often it is right.
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import importlib.metadata
 import logging
 import platform
@@ -22,18 +21,22 @@ from edge_effnet.models import build
 from edge_effnet.models.formats_npz import save_npz
 from edge_effnet.models.keras import import_tensorflow
 from edge_effnet.progress import Silent
-from edge_effnet.train.loop import count_right, train
-from edge_effnet.train.plan import DEMO_PLAN
+from edge_effnet.train.demo_plan import DEMO_PLAN
+from edge_effnet.train.demo_task import DemoTask, count_right
+from edge_effnet.train.loop import run
+from edge_effnet.train.records import RunPlan
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from edge_effnet.train.loop import Outcome
-    from edge_effnet.train.plan import Plan
+    from edge_effnet.models import BuiltModel
+    from edge_effnet.progress import Reporter
+    from edge_effnet.train.demo_plan import Plan
+    from edge_effnet.train.records import Outcome
 
-__all__ = ["SCHEMA_VERSION", "export", "main"]
+__all__ = ["SCHEMA_VERSION", "export", "main", "train"]
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 SET_ID: Final = "shapes10-v1"
 JUDGED_PICTURES: Final = 2000
 """Pictures of the split ``val`` on which the float16 file is judged."""
@@ -53,13 +56,35 @@ class _LogReporter(Silent):
         _LOGGER.log(logging.WARNING if kind == "warning" else logging.INFO, message)
 
 
+def train(
+    plan: Plan, folder: Path, *, deadline_s: float | None = None, reporter: Reporter | None = None
+) -> tuple[BuiltModel, Outcome]:
+    """Carry out a plan, or go on with it where ``folder`` holds a run of it.
+
+    Args:
+        plan: What to do.
+        folder: Where the run is kept, see `edge_effnet.train.folder`.
+        deadline_s: Begin no epoch that would end later than this after the start.
+        reporter: Hears of each step and each epoch.
+
+    Returns:
+        The network at the resolution of its last epoch, and what the run came to.
+    """
+    task = DemoTask(plan)
+    whole = RunPlan(plan.epochs, plan.epoch_steps, plan.to_record(), batch_size=plan.batch_size)
+    outcome = run(task, whole, folder, resume=True, reporter=reporter, deadline_s=deadline_s)
+    return task.built, outcome
+
+
 def export(
-    plan: Plan, outcome: Outcome, path: Path, *, pictures: int = JUDGED_PICTURES, force: bool = False
-) -> dict[str, Any]:
+    plan: Plan, built: BuiltModel, outcome: Outcome, path: Path, *,
+    pictures: int = JUDGED_PICTURES, force: bool = False,
+) -> dict[str, Any]:  # fmt: skip
     """Write the weights as float16, read them back, judge them, and write the record beside them.
 
     Args:
         plan: The run.
+        built: The network that it trained.
         outcome: What it came to.
         path: Where the ``.npz`` goes; the record gets the same name with ``.json``.
         pictures: How many of the split ``val`` judge the file.
@@ -69,7 +94,7 @@ def export(
         The record.
     """
     check_output(path.with_suffix(".json"), force=force)
-    save_npz(outcome.built, path, half=True, force=force)
+    save_npz(built, path, half=True, force=force)
     saved = build(plan.model_id, weights=path, num_classes=plan.classes, resolution_px=plan.resolution_px)
     right = count_right(saved, "val", pictures)
     record = _record(plan, outcome, path) | {
@@ -91,11 +116,11 @@ def _record(plan: Plan, outcome: Outcome, path: Path) -> dict[str, Any]:
         "set": SET_ID,
         "seed": plan.seed,
         "plan": plan.to_record(),
-        "is_finished": outcome.is_finished,
-        "epochs": len(outcome.log),
-        "steps": len(outcome.log) * plan.epoch_steps,
-        "seconds": sum(epoch.seconds for epoch in outcome.log),
-        "log": [dataclasses.asdict(epoch) for epoch in outcome.log],
+        "is_finished": outcome.stopped == "finished",
+        "epochs": outcome.epochs,
+        "steps": outcome.steps,
+        "seconds": outcome.seconds,
+        "log": list(outcome.history),
         "command": _COMMAND,
         "versions": {
             "edge-effnet": __version__,
@@ -110,7 +135,7 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("-o", "--output", type=Path, required=True, help="the .npz file")
     parser.add_argument(
         "--checkpoint", type=Path, default=Path("runs/demo-weights"), metavar="DIR",
-        help="folder of the checkpoint and the log; a run that was stopped goes on from there",
+        help="folder of the run; one that was stopped goes on from there",
     )  # fmt: skip
     parser.add_argument("--minutes", type=float, help="stop in time for this; what is there is written")
     parser.add_argument("--threads", type=int, default=0, help="threads inside one operator; 0 = all cores")
@@ -126,13 +151,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         check_output(options.output, force=options.force)
         import_tensorflow().config.threading.set_intra_op_parallelism_threads(options.threads)
         limit_s = None if options.minutes is None else 60.0 * options.minutes
-        outcome = train(DEMO_PLAN, options.checkpoint, limit_s=limit_s, reporter=_LogReporter())
-        record = export(DEMO_PLAN, outcome, options.output, force=options.force)
+        built, outcome = train(DEMO_PLAN, options.checkpoint, deadline_s=limit_s, reporter=_LogReporter())
+        record = export(DEMO_PLAN, built, outcome, options.output, force=options.force)
     except EdgeEffnetError as error:
         _LOGGER.log(logging.ERROR, "%s", error)
         return error.exit_code
     except KeyboardInterrupt:
-        _LOGGER.warning("interrupted; the same command goes on after the last epoch")
+        _LOGGER.warning("interrupted; the same command goes on after the last step")
         return 130
     accuracy = record["accuracy"]
     _LOGGER.info(

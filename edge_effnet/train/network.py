@@ -1,149 +1,155 @@
-"""The network in training: its first weights, one step, and its state as plain arrays."""
+"""A network that learns: its body and its classifier, what of it is frozen, its optimizer, and the mean of its weights.
+
+Nothing in it draws random numbers of its own: dropout before the classifier is drawn from a stateless seed, and
+stochastic depth is off, so that a resumed run is the same run.
+"""
 
 from __future__ import annotations
 
-import zlib
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from edge_effnet.models import build
+from edge_effnet.errors import UsageError
 from edge_effnet.models.keras import import_keras, import_tensorflow
+from edge_effnet.models.weights import CLASSIFIER
+from edge_effnet.train.unfreeze import learning_layers
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     import numpy.typing as npt
 
     from edge_effnet.models import BuiltModel
-    from edge_effnet.train.plan import Plan
 
-    Arrays = list[npt.NDArray[Any]]
+    Floats = npt.NDArray[np.float32]
 
-__all__ = ["State", "Trainee"]
+__all__ = ["LearningNetwork", "judged_weights"]
 
-_NOT_DECAYED = ("gamma", "beta", "bias")
-_FIRST_NORM = {"gamma": 1.0, "beta": 0.0, "moving_mean": 0.0, "moving_variance": 1.0}
+_NOT_DECAYED: Final = ("gamma", "beta", "bias")
+_BETA_2: Final = 0.99
+"""AdamW's second decay: weights that join late have moments that begin at zero, which 0.9 and 0.99 cancel out in the
+first step, whatever the number of steps before."""
 
-
-@dataclass(frozen=True)
-class State:
-    """Everything that a run goes on from; it fits the network at every resolution.
-
-    Attributes:
-        epochs: Epochs that are done.
-        weights: Variables of the model, in its order.
-        slots: Variables of the optimizer, in its order; empty before the first step.
-    """
-
-    epochs: int
-    weights: Arrays
-    slots: Arrays
+_WARM: Final = 10.0
+"""The mean of weights forgets its first values: its decay is at most (1 + step) / (10 + step), as TensorFlow's
+ExponentialMovingAverage has it."""
 
 
-class Trainee:
-    """A network at one resolution, with its optimizer.
+class LearningNetwork:
+    """A built network in training; must be made in the strategy's scope, as the network itself.
 
     Args:
-        plan: The run.
-        resolution_px: Side of the pictures.
+        built: What learns; its weights change.
+        parts: The first part that learns, for every row of the table of unfreezing; sizes the optimizer.
+        weight_decay: Of kernels, relative to the learning rate.
+        batch_norm: ``frozen`` uses the moving statistics and leaves them and gamma and beta as they are; ``trained``
+            learns them where the layer learns.
+        ema: Decay of the mean of the weights that is judged and saved; 0 judges and saves the weights themselves.
     """
 
-    def __init__(self, plan: Plan, resolution_px: int) -> None:
-        self.built: BuiltModel = build(plan.model_id, num_classes=plan.classes, resolution_px=resolution_px)
-        self._plan = plan
-        self._tf, keras = import_tensorflow(), import_keras()
-        _prepare(self.built.keras, plan)
+    def __init__(
+        self, built: BuiltModel, parts: Sequence[str], *, weight_decay: float, batch_norm: str, ema: float
+    ) -> None:
+        keras = import_keras()
+        self.built, self._ema_decay = built, ema
+        model = built.keras
+        self.head = model.get_layer(CLASSIFIER)
+        self.body = keras.Model(model.inputs, self.head.input)
+        self._trains_norms = batch_norm == "trained"
         self._optimizer = keras.optimizers.AdamW(
-            plan.peak_rate, weight_decay=plan.weight_decay, beta_2=0.99, jit_compile=False
+            1.0, weight_decay=weight_decay, beta_2=_BETA_2, jit_compile=False
         )
         self._optimizer.exclude_from_weight_decay(var_names=list(_NOT_DECAYED))
-        self._optimizer.build(self.built.keras.trainable_variables)
-        self._loss = keras.losses.CategoricalCrossentropy(
-            from_logits=True, label_smoothing=plan.label_smoothing
-        )
-        pixels = self._tf.TensorSpec((None, resolution_px, resolution_px, 3), self._tf.uint8)
-        labels = self._tf.TensorSpec((None,), self._tf.int64)
-        self._step = self._tf.function(self._traced_step, input_signature=(pixels, labels))
+        if self._trains_norms:
+            _check_norms(model.layers)
+        widest = min(parts, key=lambda part: -len(learning_layers(model.layers, CLASSIFIER, part)))
+        self.freeze_before(widest)
+        self._optimizer.build(self.learning)
+        self._mean: dict[int, Floats] = {}
+        self.freeze_before(parts[0])
 
-    def step(
-        self, pixels: npt.NDArray[np.uint8], labels: npt.NDArray[np.int64], rate: float
-    ) -> tuple[float, int]:
-        """Learn from a batch.
+    def freeze_before(self, first: str) -> None:
+        """Let the part ``first`` and all behind it learn, and nothing else."""
+        layers = self.built.keras.layers
+        learning = {layer.name for layer in learning_layers(layers, CLASSIFIER, first)}
+        for layer in layers:
+            kind = type(layer).__name__
+            if kind == "Dropout":
+                layer.rate = 0.0
+            # A batch norm that is not trainable uses its moving statistics.
+            is_frozen = kind == "BatchNormalization" and not self._trains_norms
+            layer.trainable = layer.name in learning and not is_frozen
+        self.learning = list(self.built.keras.trainable_variables)
+        chosen = {id(v) for layer in layers if layer.trainable for v in layer.weights}
+        self._averaged = [place for place, v in enumerate(self.built.keras.weights) if id(v) in chosen]
 
-        Args:
-            pixels: ``(n, resolution, resolution, 3)``.
-            labels: ``(n,)``.
-            rate: Learning rate.
+    def normalise(self, pixels: Any) -> Any:
+        """Return what the body takes, from pixels in 0..255."""
+        tf, normalisation = import_tensorflow(), self.built.normalisation
+        mean, std = (tf.constant(side, tf.float32) for side in (normalisation.mean, normalisation.std))
+        return (tf.cast(pixels, tf.float32) - mean) / std
 
-        Returns:
-            The loss before the step, and how many pictures were right.
-        """
+    def apply_gradients(self, gradients: Sequence[Any]) -> None:
+        """Change the weights that learn; inside a step."""
+        self._optimizer.apply_gradients(zip(gradients, self.learning, strict=True))
+
+    def set_rate(self, rate: float) -> None:
+        """Set the learning rate of the next step."""
         self._optimizer.learning_rate.assign(rate)
-        loss, right = self._step(pixels, labels)
-        return float(loss), int(right)
 
-    def _traced_step(self, pixels: Any, labels: Any) -> tuple[Any, Any]:
-        tf, model = self._tf, self.built.keras
-        normalisation = self.built.normalisation
-        inputs = (tf.cast(pixels, tf.float32) - normalisation.mean) / normalisation.std
-        with tf.GradientTape() as tape:
-            logits = model(inputs, training=True)
-            loss = self._loss(tf.one_hot(labels, self._plan.classes), logits)
-        gradients = tape.gradient(loss, model.trainable_variables)
-        self._optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
-        right = tf.reduce_sum(tf.cast(tf.equal(tf.argmax(logits, 1), labels), tf.int32))
-        return loss, right
+    def follow(self, step: int) -> None:
+        """Let the mean of the weights follow them, after a step."""
+        if self._ema_decay == 0.0:
+            return
+        decay = np.float32(min(self._ema_decay, (1.0 + step) / (_WARM + step)))
+        weights = self.built.keras.weights
+        for place in self._averaged:
+            value = weights[place].numpy()
+            mean = self._mean.get(place, value)
+            with np.errstate(invalid="ignore", over="ignore"):  # the loop tells of values that are not finite
+                self._mean[place] = value + decay * (mean - value)
 
-    def state(self, epochs: int) -> State:
-        """Return a copy of everything that a run goes on from."""
-        return State(epochs, self.built.keras.get_weights(), [v.numpy() for v in self._optimizer.variables])
+    def swap(self) -> None:
+        """Exchange the weights and their mean; a second call exchanges them back."""
+        weights = self.built.keras.weights
+        for place, mean in self._mean.items():
+            self._mean[place] = weights[place].numpy()
+            weights[place].assign(mean)
 
-    def restore(self, state: State) -> None:
-        """Go on from a state, of this or another resolution."""
-        self.built.keras.set_weights(state.weights)
-        for variable, value in zip(self._optimizer.variables, state.slots, strict=True):
-            variable.assign(value)
+    def state(self) -> dict[str, npt.NDArray[Any]]:
+        """Return weights, optimizer and mean as arrays."""
+        arrays = {f"weights/{place:04d}": v.numpy() for place, v in enumerate(self.built.keras.weights)}
+        arrays |= {f"slots/{place:04d}": v.numpy() for place, v in enumerate(self._optimizer.variables)}
+        return arrays | {f"mean/{place:04d}": value.copy() for place, value in self._mean.items()}
+
+    def restore(self, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Go on from a state."""
+        for place, variable in enumerate(self.built.keras.weights):
+            variable.assign(arrays[f"weights/{place:04d}"])
+        for place, variable in enumerate(self._optimizer.variables):
+            variable.assign(arrays[f"slots/{place:04d}"])
+        prefix = "mean/"
+        self._mean = {
+            int(name[len(prefix) :]): v.copy() for name, v in arrays.items() if name.startswith(prefix)
+        }
 
 
-def _prepare(model: Any, plan: Plan) -> None:
-    """Give a model the weights that training starts from, and the settings of so short a training.
+def judged_weights(arrays: Mapping[str, npt.NDArray[Any]]) -> list[npt.NDArray[Any]]:
+    """Return the weights that a state was judged with, in the model's order: the mean of those that learnt."""
+    places = sorted(name.removeprefix("weights/") for name in arrays if name.startswith("weights/"))
+    return [arrays.get(f"mean/{place}", arrays[f"weights/{place}"]) for place in places]
 
-    Kernels are normal with variance 2 / fan-out, as in EfficientNet's reference code; the classifier is zero, and
-    so is the last gamma of every residual branch: the network starts shallow (Goyal et al., "Accurate, Large
-    Minibatch SGD", 2017).
+
+def _check_norms(layers: Sequence[Any]) -> None:
+    """Refuse to train batch norm that was folded away: its statistics are not those of what it would see.
+
+    Raises:
+        UsageError: No batch norm of the network has a moving mean.
     """
-    ends = {
-        node.name for layer in model.layers if layer.name.endswith("_add") for node in _residual_norms(layer)
-    }
-    for layer in model.layers:
-        kind = type(layer).__name__
-        if kind == "Dropout":
-            layer.rate = 0.0
-        elif kind == "BatchNormalization":
-            layer.momentum = plan.bn_momentum
-            first = _FIRST_NORM | ({"gamma": 0.0} if layer.name in ends else {})
-            layer.set_weights([np.full(v.shape, first[_leaf(v)], np.float32) for v in layer.weights])
-        elif layer.weights:
-            layer.set_weights([_first_value(layer, variable, plan.seed) for variable in layer.weights])
-
-
-def _residual_norms(add: Any) -> list[Any]:
-    """Return the batch norm whose output is the first term of a sum, dropout between them or not."""
-    layer = add.inbound_nodes[0].inbound_layers[0]
-    if type(layer).__name__ == "Dropout":
-        layer = layer.inbound_nodes[0].inbound_layers
-    return [layer]
-
-
-def _leaf(variable: Any) -> str:
-    return str(variable.name).rsplit("/", 1)[-1].split(":")[0]
-
-
-def _first_value(layer: Any, variable: Any, seed: int) -> npt.NDArray[np.float32]:
-    shape, name = tuple(int(side) for side in variable.shape), _leaf(variable)
-    if name == "bias" or len(shape) == 2:
-        return np.zeros(shape, np.float32)
-    rng = np.random.default_rng([seed, zlib.crc32(layer.name.encode())])
-    fan_out = shape[0] * shape[1] * (1 if name == "depthwise_kernel" else shape[3])
-    kernel: npt.NDArray[np.float64] = rng.standard_normal(shape) * np.sqrt(2.0 / fan_out)
-    return kernel.astype(np.float32)
+    norms = [layer for layer in layers if type(layer).__name__ == "BatchNormalization"]
+    if norms and not any(layer.moving_mean.numpy().any() for layer in norms):
+        raise UsageError(
+            "batch norm cannot be trained: the weights have it folded into the convolutions", got="--batch-norm trained",
+            allowed="--batch-norm frozen, or weights with their batch norm",
+        )  # fmt: skip

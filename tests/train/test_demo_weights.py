@@ -14,7 +14,7 @@ from edge_effnet.evaluate.statistics import wilson_interval
 from edge_effnet.models import build
 from edge_effnet.quickstart.assets import demo_record, demo_weights
 from edge_effnet.train import DEMO_PLAN, Phase
-from edge_effnet.train.loop import count_right
+from edge_effnet.train.demo_task import count_right
 
 if TYPE_CHECKING:
     from pathlib import Path

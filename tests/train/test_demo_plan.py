@@ -1,4 +1,4 @@
-"""What a training run does at each step."""
+"""What the demonstration's training does at each step."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_effnet.errors import UsageError
-from edge_effnet.train.plan import DEMO_PLAN, Phase, Plan
+from edge_effnet.train.demo_plan import DEMO_PLAN, Phase, Plan
 
 
 @given(st.integers(1, 6), st.integers(1, 6), st.integers(1, 40), st.integers(1, 300), st.floats(1e-5, 1.0))

@@ -1,12 +1,12 @@
-"""What a training run does at each step: pure functions of the step, so that a resumed run is the same run."""
+"""What the demonstration's training does at each step: pure functions of the step, so that a resumed run is the same run."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from edge_effnet.errors import UsageError
+from edge_effnet.train.schedule import Cosine
 
 __all__ = ["DEMO_PLAN", "Phase", "Plan"]
 
@@ -107,10 +107,7 @@ class Plan:
 
     def rate_at(self, step: int) -> float:
         """Return the learning rate of a step, counted from 0."""
-        if step < self.warm_up_steps:
-            return self.peak_rate * (step + 1) / self.warm_up_steps
-        share = (step - self.warm_up_steps) / max(1, self.steps - self.warm_up_steps)
-        return self.peak_rate * 0.5 * (1.0 + math.cos(math.pi * share))
+        return Cosine(self.peak_rate, self.steps, self.warm_up_steps).rate_at(step)
 
     def to_record(self) -> dict[str, Any]:
         """Return the plan as it is written beside weights and checkpoints."""
