@@ -29,7 +29,7 @@ def convert(
     ),
     calibration_samples: int = typer.Option(300, "--calibration-samples", help="How many of them, at most."),
     recipe: str = typer.Option(
-        "ptq", "--recipe", help="How to quantise: ptq, ranges, minmax-direct or minmax."
+        "ptq", "--recipe", help="How to quantise: ptq, equalise, bias, ranges, minmax-direct or minmax."
     ),
     seed: int = typer.Option(0, "--seed", help="Of the choice of images, and of random weights."),
     output: Path = typer.Option(

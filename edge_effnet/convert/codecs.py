@@ -25,6 +25,9 @@ class Codec(Protocol):
     def activation(self, writer: ModelWriter, name: str, shape: tuple[int, ...]) -> int:
         """Add the tensor of an activation."""
 
+    def operand(self, writer: ModelWriter, name: str, index: int, reader: str) -> int:
+        """Return the tensor that an operator reads for activation ``name``, which is tensor ``index``."""
+
     def weights(self, writer: ModelWriter, node: Node) -> list[int]:
         """Add an operator's kernel and bias."""
 
@@ -43,7 +46,16 @@ def _bias(node: Node) -> npt.NDArray[np.float32]:
     return np.zeros(channels_last(node).shape[-1], np.float32) if node.bias is None else node.bias
 
 
-class IntegerCodec:
+class _AsItIs:
+    """What every precision has in common that computes all operators alike."""
+
+    def operand(self, writer: ModelWriter, name: str, index: int, reader: str) -> int:
+        """Return the activation itself."""
+        del writer, name, reader
+        return index
+
+
+class IntegerCodec(_AsItIs):
     """int8 everywhere, int32 biases."""
 
     def __init__(self, quantized: QuantizedGraph) -> None:
@@ -73,7 +85,7 @@ class IntegerCodec:
         return row.int8_version
 
 
-class FloatCodec:
+class FloatCodec(_AsItIs):
     """float32 everywhere."""
 
     def activation(self, writer: ModelWriter, name: str, shape: tuple[int, ...]) -> int:

@@ -12,10 +12,13 @@ import numpy as np
 
 from edge_effnet.convert.codecs import DynamicCodec, FloatCodec, HalfCodec, IntegerCodec
 from edge_effnet.convert.flatbuffer import ModelWriter
+from edge_effnet.convert.mixed import MixedCodec
 from edge_effnet.convert.options import OPERATORS, operator_of
 from edge_effnet.quantize.scheme import QMIN
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from edge_effnet.convert.codecs import Codec
     from edge_effnet.models.graph import Graph, Node
     from edge_effnet.quantize.scheme import Grid, QuantizedGraph
@@ -54,7 +57,8 @@ def _write_nodes(writer: ModelWriter, graph: Graph, codec: Codec, first: int) ->
     """Write every node; return the index of the output tensor."""
     index = {graph.input_name: first}
     for node in graph.nodes:
-        inputs = [index[name] for name in node.inputs] + _constants(writer, graph, node)
+        inputs = [codec.operand(writer, name, index[name], node.name) for name in node.inputs]
+        inputs += _constants(writer, graph, node)
         if node.kernel is not None:
             inputs += codec.weights(writer, node)
         index[node.name] = codec.activation(writer, node.name, graph.shapes[node.name])
@@ -67,7 +71,7 @@ def _write_nodes(writer: ModelWriter, graph: Graph, codec: Codec, first: int) ->
             row.options_type,
             row.options(node),
         )
-    return index[graph.output_name]
+    return codec.operand(writer, graph.output_name, index[graph.output_name], "")
 
 
 def _offset_pixels(writer: ModelWriter, graph: Graph) -> tuple[int, int]:
@@ -95,9 +99,13 @@ def tflite_from_graph(graph: Graph, precision: str, *, metadata: dict[str, bytes
 
 
 def tflite_from_quantized(
-    quantized: QuantizedGraph, *, io: str = "int8", metadata: dict[str, bytes] | None = None
+    quantized: QuantizedGraph,
+    *,
+    io: str = "int8",
+    metadata: dict[str, bytes] | None = None,
+    kept: Collection[str] = (),
 ) -> bytes:
-    """Write a quantised graph as a full-integer .tflite.
+    """Write a quantised graph as a .tflite, full-integer unless operators are kept in float.
 
     Args:
         quantized: The graph with its grids and integers.
@@ -105,12 +113,16 @@ def tflite_from_quantized(
             which only shifts by 128; ``float32`` adds a QUANTIZE, which rounds to pixels, and an integer subtraction
             before, and a DEQUANTIZE after.
         metadata: Named blobs to carry along.
+        kept: Operators that compute in float, between a DEQUANTIZE where a value enters them and a QUANTIZE where one
+            leaves them. The file is then not full integer, and its description says so.
 
     Returns:
         The file's bytes; equal inputs give equal bytes.
     """
-    graph, codec = quantized.graph, IntegerCodec(quantized)
-    writer = ModelWriter(description=f"edge-effnet {graph.name} w8a8")
+    graph = quantized.graph
+    codec: Codec = MixedCodec(quantized, kept) if kept else IntegerCodec(quantized)
+    mark = f", {len(kept)} operators in float32" if kept else ""
+    writer = ModelWriter(description=f"edge-effnet {graph.name} w8a8{mark}")
     outer, inner = _write_entry(writer, quantized, codec, io)
     output = _write_nodes(writer, graph, codec, inner)
     return writer.finish([outer], [_write_exit(writer, quantized, output, io)], metadata or {})
@@ -120,9 +132,7 @@ def _uint8_tensor(writer: ModelWriter, name: str, shape: tuple[int, ...], grid: 
     return writer.tensor(name, shape, np.uint8, np.array([grid.scale], np.float32), grid.zero_point + 128)
 
 
-def _write_entry(
-    writer: ModelWriter, quantized: QuantizedGraph, codec: IntegerCodec, io: str
-) -> tuple[int, int]:
+def _write_entry(writer: ModelWriter, quantized: QuantizedGraph, codec: Codec, io: str) -> tuple[int, int]:
     """Write the input; return its index, and that of the int8 tensor that the network reads."""
     graph = quantized.graph
     shape, grid = graph.shapes[graph.input_name], quantized.grids[graph.input_name]

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from edge_effnet.quickstart.assets import MODEL_ID, SET_ID, demo_record, demo_weights
-from edge_effnet.quickstart.latency import Latency, LatencyReport, measure_latency
 from edge_effnet.quickstart.line import Quickstart, QuickstartRequest, run_quickstart
 from edge_effnet.quickstart.pictures import RenderedSplit
 
 __all__ = [
     "MODEL_ID",
     "SET_ID",
-    "Latency",
-    "LatencyReport",
     "Quickstart",
     "QuickstartRequest",
     "RenderedSplit",
     "demo_record",
     "demo_weights",
-    "measure_latency",
     "run_quickstart",
 ]

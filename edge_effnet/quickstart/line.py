@@ -17,8 +17,8 @@ from edge_effnet.evaluate import candidate_from_tflite, evaluate
 from edge_effnet.inspect.summary import inspect_file
 from edge_effnet.progress import Silent
 from edge_effnet.quickstart.assets import MODEL_ID, SET_ID, demo_record, demo_weights
-from edge_effnet.quickstart.latency import measure_latency
 from edge_effnet.quickstart.pictures import RenderedSplit
+from edge_effnet.runtimes.latency import measure_latency
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from edge_effnet.evaluate import Evaluation
     from edge_effnet.inspect.summary import Inspection
     from edge_effnet.progress import Reporter
-    from edge_effnet.quickstart.latency import LatencyReport
+    from edge_effnet.runtimes.latency import LatencyReport
 
 __all__ = ["SCHEMA_VERSION", "Quickstart", "QuickstartRequest", "run_quickstart"]
 

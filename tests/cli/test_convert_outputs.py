@@ -72,21 +72,22 @@ def test_a_folder_that_cannot_be_written_is_exit_3(
 _SIGNALLING = """
 import sys
 from edge_effnet.cli.main import main
-from edge_effnet.convert import pipeline
-genuine = pipeline.{function}
+from edge_effnet.convert import {module} as module
+genuine = module.{function}
 def tell(*arguments, **options):
     print("now", flush=True)
     return genuine(*arguments, **options)
-pipeline.{function} = tell
+module.{function} = tell
 main()
 """
 
 
 @pytest.mark.parametrize(
-    ("function", "exists"), [("quantize_by_reconstruction", False), ("golden_vectors", True)]
+    ("module", "function", "exists"),
+    [("pipeline", "quantize_by_reconstruction", False), ("result", "golden_vectors", True)],
 )
 def test_ctrl_c_is_exit_130_and_leaves_everything_as_it_was(
-    tmp_path: Path, function: str, exists: bool
+    tmp_path: Path, module: str, function: str, exists: bool
 ) -> None:
     """In the middle of the work, or shortly before the end: no file, no temporary file, an old model untouched."""
     path = tmp_path / "m.tflite"
@@ -94,7 +95,7 @@ def test_ctrl_c_is_exit_130_and_leaves_everything_as_it_was(
         path.write_bytes(b"precious")
     arguments = [*SMALL, "--calibration-samples", "300", "-o", str(path), "--force"]
     process = subprocess.Popen(
-        [sys.executable, "-c", _SIGNALLING.format(function=function), "convert", *arguments],
+        [sys.executable, "-c", _SIGNALLING.format(module=module, function=function), "convert", *arguments],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT,
     )  # fmt: skip
     assert process.stdout is not None

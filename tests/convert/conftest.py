@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "quantize"))  # tiny_graph
 from flat import RESOLUTION_PX
 from tiny_graphs import Feed, every_kind, pictures, small_mbconv
 
-from edge_effnet.convert import ConvertRequest, convert, pipeline
+from edge_effnet.convert import ConvertRequest, convert, prepared
 from edge_effnet.models.fold import fold_normalisation
 from edge_effnet.models.freeze import freeze
 from edge_effnet.progress import Silent
@@ -67,7 +67,7 @@ def conversion(
     def give(**options: Any) -> ConvertResult:
         folder = tmp_path_factory.mktemp("conversion")
         patch = pytest.MonkeyPatch()
-        patch.setattr(pipeline, "build", lambda *_, **__: built_model("lite0", 64))
+        patch.setattr(prepared, "build", lambda *_, **__: built_model("lite0", 64))
         try:
             request = ConvertRequest(
                 "lite0", weights="random", calibration_samples=8, output=folder / "m.tflite", **options

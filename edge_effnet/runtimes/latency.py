@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from edge_effnet.images import Pixels
     from edge_effnet.runtimes import Model
     from edge_effnet.runtimes.base import Tensor
 
@@ -92,7 +91,7 @@ class LatencyReport:
 
 
 def measure_latency(
-    paths: Sequence[Path], pixels: Pixels, *, runs: int = 200, engine_name: str = "xnnpack"
+    paths: Sequence[Path], pixels: Tensor, *, runs: int = 200, engine_name: str = "xnnpack"
 ) -> LatencyReport:
     """Time single calls of several models, one thread each, in turns.
 

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_effnet.errors import UsageError
-from edge_effnet.quickstart import Latency, LatencyReport, latency, measure_latency
+from edge_effnet.runtimes import latency
+from edge_effnet.runtimes.latency import Latency, LatencyReport, measure_latency
 
 TIMES = st.lists(st.floats(1e-3, 1e4), min_size=1, max_size=50)
 

@@ -1,0 +1,117 @@
+"""The end of a climb: time all models in turns, choose one, write it, and say what was found."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Any, Final
+
+from edge_effnet.artifacts import write_json
+from edge_effnet.errors import DataError
+from edge_effnet.runtimes.latency import measure_latency
+from edge_effnet.tune.judge import ENGINE
+from edge_effnet.tune.record import CHOSEN_ON_THESE, Climb, choose
+
+if TYPE_CHECKING:
+    from edge_effnet.convert.outputs import Outputs
+    from edge_effnet.evaluate import LabelledPictures
+    from edge_effnet.images import Pixels, Preprocessing
+    from edge_effnet.progress import Reporter
+    from edge_effnet.tune.folder import RunFolder
+    from edge_effnet.tune.ladder import Climbed
+    from edge_effnet.tune.record import RungResult
+    from edge_effnet.tune.request import TuneRequest
+    from edge_effnet.tune.workshop import Workshop
+
+__all__ = ["write_outcome"]
+
+_RECORD: Final = "tune.json"
+
+
+def write_outcome(
+    climbed: Climbed,
+    request: TuneRequest,
+    workshop: Workshop,
+    folder: RunFolder,
+    pictures: LabelledPictures,
+    outputs: Outputs,
+    reporter: Reporter,
+) -> Climb:
+    """Write the chosen rung's model and its contract, and the record into the run folder.
+
+    Args:
+        climbed: What came of the rungs.
+        request: What was asked for.
+        workshop: Knows the network and the calibration pictures.
+        folder: Holds the models.
+        pictures: The first that can be read is what the models are timed on.
+        outputs: Where the result goes.
+        reporter: Told about the timing.
+    """
+    built = workshop.prepared.built
+    with reporter.stage("time"):
+        pixels = _first(pictures, workshop.prepared.preprocessing)
+        rungs, latency = _timed(climbed.rungs, folder, pixels, request.latency_runs)
+    chosen, met = choose(rungs, request.max_drop)
+    _copy(folder, chosen, outputs, reporter)
+    found = Climb(
+        path=request.output,
+        sha256=chosen.sha256,
+        max_drop=request.max_drop,
+        rungs=rungs,
+        skipped=climbed.skipped,
+        chosen=chosen.name,
+        met=met,
+        n=climbed.n,
+        float_top1=climbed.float_top1,
+        calibration=workshop.feed.to_record(),
+        model={"id": built.id, "resolution_px": built.resolution_px, "weights": asdict(built.weights)},
+        latency=latency,
+        folder=folder.path,
+        notes=_notes(chosen, workshop),
+        seconds=dict(reporter.seconds),
+    )
+    write_json(folder.path / _RECORD, found.to_record(), force=True)
+    return found
+
+
+def _first(pictures: LabelledPictures, preprocessing: Preprocessing) -> Pixels:
+    for index in range(len(pictures)):
+        with contextlib.suppress(DataError):
+            return pictures.load(index, preprocessing)
+    raise DataError("no image could be read", hint="check --data and --labels")
+
+
+def _timed(
+    rungs: tuple[RungResult, ...], folder: RunFolder, pixels: Pixels, runs: int
+) -> tuple[tuple[RungResult, ...], dict[str, Any]]:
+    """Time all models in one run, in turns; what is left in float says what that costs."""
+    paths = [folder.model(rung.name) for rung in rungs]
+    report = measure_latency(paths, pixels, runs=runs, engine_name=ENGINE)
+    medians = {rung.name: found.median_ms for rung, found in zip(rungs, report.models, strict=True)}
+    timed = (replace(rung, median_ms=medians[rung.name]) for rung in rungs)
+    return tuple(_with_cost(rung, medians) for rung in timed), {**report.conditions, "n": runs}
+
+
+def _with_cost(rung: RungResult, medians: dict[str, float]) -> RungResult:
+    if rung.full_integer or "ptq" not in medians:
+        return rung
+    return replace(rung, details={**rung.details, "cost_ms": rung.median_ms - medians["ptq"]})
+
+
+def _copy(folder: RunFolder, chosen: RungResult, outputs: Outputs, reporter: Reporter) -> None:
+    """Write the chosen model under its final name; its contract says that name."""
+    model = folder.model(chosen.name)
+    contract = json.loads(model.with_suffix(".contract.json").read_text(encoding="utf-8"))
+    outputs.write(model.read_bytes(), {**contract, "file": outputs.model.name}, reporter)
+
+
+def _notes(chosen: RungResult, workshop: Workshop) -> tuple[str, ...]:
+    notes = [*workshop.prepared.built.notes, CHOSEN_ON_THESE]
+    if not chosen.full_integer:
+        mixed, cost = chosen.details["mixed"], chosen.details.get("cost_ms")
+        price = "" if cost is None else f", {cost:+.2f} ms against ptq"
+        blocks = ", ".join(mixed["blocks"])
+        notes.append(f"NOT full integer: {blocks} stay in {mixed['precision']}{price}")
+    return tuple(notes)
