@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
+from edge_effnet.artifacts import check_output
 from edge_effnet.cli.console import TerminalReporter, print_json, print_lines, print_table
+from edge_effnet.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from edge_effnet.verify import Verification
+    from edge_effnet.verify import BlockSensitivity, Verification
     from edge_effnet.verify.figures import BlockResult, EngineResult, LayerResult, OperatorResult
 
 __all__ = ["verify"]
@@ -26,12 +28,14 @@ _ENGINES = (
     "top-1 agreement %",
     "max LSB",
     "within 1 LSB %",
+    "equal %",
     "LSB against",
     "on n",
 )
-_OPERATORS = ("operator", "count", "values", "max LSB", "mean LSB", "within 1 LSB %")
+_OPERATORS = ("operator", "engine", "count", "values", "max LSB", "mean LSB", "within 1 LSB %", "equal %")
 _BLOCKS = ("block", "own SQNR dB", "SQNR dB at its output", "worst layer", "part")
 _LAYERS = ("layer", "block", "part", "own SQNR dB", "SQNR dB")
+_SENSITIVITY = ("block", "rank", "logit SQNR dB", "noise in the logits %", "top-1 agreement %")
 _WORST_BLOCKS = 5
 
 
@@ -56,6 +60,10 @@ def verify(
         4, "--layer-images", min=0, help="Pictures on which the layers are compared; 0 leaves them out."
     ),
     layers: int = typer.Option(10, "--layers", min=0, help="Worst layers in the table (JSON: all layers)."),
+    sensitivity: bool = typer.Option(False, "--sensitivity", help="Also rank what each block alone costs."),
+    sensitivity_images: int = typer.Option(16, "--sensitivity-images", min=1, help="Pictures for that."),
+    plot: Path = typer.Option(None, "--plot", metavar="FILE.svg", help="Draw the sensitivity; implies it."),
+    force: bool = typer.Option(False, "--force", help="Overwrite the plot."),
     seed: int = typer.Option(7919, "--seed", min=0, help="Chooses the pictures."),
     min_agreement: float = typer.Option(
         None,
@@ -70,6 +78,9 @@ def verify(
     """Compare a float network with its int8 file on the same pictures: engine by engine, then layer by layer."""
     from edge_effnet.verify import verify as run
 
+    if plot is not None:
+        _check_plot(plot, force=force)
+    reporter = TerminalReporter(quiet=as_json)
     found = run(
         float_model,
         int8_model,
@@ -78,15 +89,47 @@ def verify(
         limit=limit,
         reference_images=reference_images,
         layer_images=layer_images,
+        sensitivity_images=sensitivity_images if sensitivity or plot else 0,
         seed=seed,
-        reporter=TerminalReporter(quiet=as_json),
+        reporter=reporter,
     )
+    drawn, missing = _draw(found, plot, force=force)
+    if missing:
+        reporter.note("warning", missing)
     if as_json:
-        print_json(found.to_record())
+        print_json(_with_plot(found.to_record(), drawn, missing))
     else:
         _print_tables(found, layers)
+        print_lines(*([f"plot: {drawn}"] if drawn else []))
         print_lines(f"next: {_next_command(float_model, int8_model, data)}")
     found.require(min_agreement=min_agreement, min_sqnr_db=min_sqnr)
+
+
+def _check_plot(plot: Path, *, force: bool) -> None:
+    """Refuse a plot before the work begins."""
+    if plot.suffix.lower() != ".svg":
+        raise UsageError("the plot is an SVG file", got=plot, hint=f"--plot {plot.with_suffix('.svg')}")
+    check_output(plot, force=force)
+
+
+def _draw(found: Verification, plot: Path | None, *, force: bool) -> tuple[str | None, str | None]:
+    """Draw the sensitivity; return the file, or None and why there is none."""
+    if plot is None or not found.sensitivity:
+        return None, None
+    from edge_effnet.verify.sensitivity_plot import draw_sensitivity
+
+    title = f"{Path(found.subjects['int8']['path']).name}: {_sensitivity_title(found.sensitivity)}"
+    missing = draw_sensitivity(found.sensitivity, plot, title=title, force=force)
+    return (None, missing) if missing else (str(plot), None)
+
+
+def _with_plot(record: dict[str, Any], drawn: str | None, missing: str | None) -> dict[str, Any]:
+    notes = [*record["notes"], missing] if missing else record["notes"]
+    return {**record, "plot": drawn, "notes": notes}
+
+
+def _sensitivity_title(blocks: tuple[BlockSensitivity, ...]) -> str:
+    return f"one block in int8, the rest in float, {blocks[0].n} images"
 
 
 def _print_tables(found: Verification, layers: int) -> None:
@@ -95,8 +138,8 @@ def _print_tables(found: Verification, layers: int) -> None:
     print_table(title, _ENGINES, [_engine_row(engine) for engine in found.engines])
     print_lines(*(f"missing: {name}: {state.reason}" for name, state in found.missing.items()))
     if located.operators:
-        title = f"Each operator alone: engine {located.engine} against fake_quant on the same codes, {located.n} images"
-        print_table(title, _OPERATORS, [_operator_row(operator) for operator in located.operators])
+        title = f"Each operator alone, against fake_quant on the same codes, {located.n} images"
+        print_table(title, _OPERATORS, [_operator_row(operator) for operator in located.operators], left=2)
     if located.blocks:
         rows = [_block_row(block) for block in located.blocks[:_WORST_BLOCKS]]
         print_table(f"Worst {len(rows)} of {len(located.blocks)} blocks", _BLOCKS, rows)
@@ -104,6 +147,10 @@ def _print_tables(found: Verification, layers: int) -> None:
         worst = [_layer_row(layer) for layer in located.worst_layers(layers)]
         print_table(f"Worst {len(worst)} of {len(located.layers)} layers", _LAYERS, worst, left=3)
     print_lines(*located.notes, *_divergence_lines(found))
+    if found.sensitivity:
+        ranked = sorted(found.sensitivity, key=lambda block: block.rank)
+        title = f"Sensitivity: {_sensitivity_title(found.sensitivity)}"
+        print_table(title, _SENSITIVITY, [_sensitivity_row(block) for block in ranked])
 
 
 def _divergence_lines(found: Verification) -> Iterator[str]:
@@ -124,9 +171,15 @@ def _divergence_lines(found: Verification) -> Iterator[str]:
 def _engine_row(engine: EngineResult) -> list[str]:
     lsb = engine.lsb
     steps = (
-        ("-", "-", "-", "-")
+        ("-",) * 5
         if lsb is None
-        else _steps(lsb.max_lsb, lsb.within_1_lsb, engine.judged_by, lsb.n)
+        else (
+            str(lsb.max_lsb),
+            f"{lsb.within_1_lsb:.2f}",
+            f"{lsb.equal:.2f}",
+            engine.judged_by or "-",
+            str(lsb.n),
+        )
     )
     return [
         engine.name,
@@ -138,18 +191,16 @@ def _engine_row(engine: EngineResult) -> list[str]:
     ]
 
 
-def _steps(largest: int, within: float, judge: str | None, n: int) -> tuple[str, str, str, str]:
-    return str(largest), f"{within:.2f}", judge or "-", str(n)
-
-
 def _operator_row(operator: OperatorResult) -> list[str]:
     return [
         operator.kind,
+        operator.engine,
         str(operator.operators),
         f"{operator.values:,}",
         str(operator.max_lsb),
         f"{operator.mean_lsb:.5f}",
         f"{operator.within_1_lsb:.4f}",
+        f"{operator.equal:.4f}",
     ]
 
 
@@ -170,6 +221,16 @@ def _layer_row(layer: LayerResult) -> list[str]:
         layer.part,
         _decibels(layer.own_sqnr_db),
         _decibels(layer.sqnr_db),
+    ]
+
+
+def _sensitivity_row(block: BlockSensitivity) -> list[str]:
+    return [
+        block.name,
+        str(block.rank),
+        _decibels(block.sqnr_db),
+        f"{block.noise_percent:.3f}",
+        f"{block.top1_agreement:.2f}",
     ]
 
 

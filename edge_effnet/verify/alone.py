@@ -2,7 +2,7 @@
 
 Two questions, both about one picture at a time. `OwnNoise`: how much noise does a layer or a block add by itself, given
 the float network's values? `OperatorSteps`: how far is an int8 kernel from the fake-quant graph, given the same codes?
-Errors that come in from before would hide the answer to either.
+Errors that come in from before would hide the answer to either. Both round as the reference kernels do.
 """
 
 from __future__ import annotations
@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from edge_effnet.models.keras import import_tensorflow
-from edge_effnet.quantize.execute import fake_quantize, integer_weights, run_node
+from edge_effnet.quantize.exact import kernel_runner
+from edge_effnet.quantize.execute import fake_quantize
+from edge_effnet.verify.figures import OperatorResult
 from edge_effnet.verify.stats import CodeSteps, PowerSums
 
 if TYPE_CHECKING:
@@ -41,17 +43,10 @@ class _Part:
 
     def __init__(self, quantized: QuantizedGraph) -> None:
         self.quantized = quantized
-        self.real = {
-            node.name: integer_weights(
-                node, quantized.weights[node.name], quantized.grids[node.inputs[0]].scale
-            )
-            for node in quantized.graph.nodes
-            if node.name in quantized.weights
-        }
+        self._run = {node.name: kernel_runner(quantized, node) for node in quantized.graph.nodes}
 
     def run(self, node: Node, inputs: Sequence[Any]) -> Any:
-        output = run_node(node, list(inputs), self.real.get(node.name))
-        return fake_quantize(output, self.quantized.grids[node.name])
+        return self._run[node.name](inputs)
 
 
 class OwnNoise:
@@ -101,10 +96,15 @@ class OwnNoise:
 
 
 class OperatorSteps:
-    """How far the int8 kernels of an engine are from the fake-quant graph, operator by operator."""
+    """How far the int8 kernels of an engine are from the fake-quant graph, operator by operator.
 
-    def __init__(self, quantized: QuantizedGraph) -> None:
-        self._part = _Part(quantized)
+    Args:
+        quantized: The fake-quant graph.
+        engine: Name of the engine.
+    """
+
+    def __init__(self, quantized: QuantizedGraph, engine: str = "") -> None:
+        self.engine, self._part = engine, _Part(quantized)
         self.steps: dict[str, CodeSteps] = {}
         self.counts: dict[str, int] = {}
         for node in quantized.graph.nodes:
@@ -118,3 +118,19 @@ class OperatorSteps:
             wanted = np.asarray(self._part.run(node, [found(name) for name in node.inputs]))
             got = found(node.name).reshape(wanted.shape)
             self.steps[node.kind].add(codes_on(grids[node.name], got), codes_on(grids[node.name], wanted))
+
+    def results(self) -> tuple[OperatorResult, ...]:
+        """Return a row per operator kind."""
+        return tuple(
+            OperatorResult(
+                self.engine,
+                kind,
+                self.counts[kind],
+                steps.values,
+                steps.largest,
+                steps.mean_lsb,
+                steps.within_1_lsb,
+                steps.equal,
+            )
+            for kind, steps in self.steps.items()
+        )

@@ -23,6 +23,7 @@ from edge_effnet.verify.engines import FAKE_QUANT, REFERENCE, check_names, open_
 from edge_effnet.verify.figures import EngineResult, PairResult
 from edge_effnet.verify.locate import locate
 from edge_effnet.verify.record import Located, Verification
+from edge_effnet.verify.sensitivity import block_sensitivity
 from edge_effnet.verify.stats import CodeSteps, cosine, sqnr_db, top1_agreement
 from edge_effnet.verify.subjects import open_float, open_integer
 
@@ -34,15 +35,17 @@ if TYPE_CHECKING:
     from edge_effnet.calibrate import CalibrationFeed
     from edge_effnet.progress import Reporter
     from edge_effnet.verify.engines import Runner
+    from edge_effnet.verify.figures import BlockSensitivity
     from edge_effnet.verify.rebuild import Rebuilt
     from edge_effnet.verify.subjects import FloatModel, IntegerModel
 
     Floats = npt.NDArray[np.float32]
 
-__all__ = ["DEFAULT_LIMIT", "LAYER_IMAGES", "PROBE_SEED", "REFERENCE_IMAGES", "verify"]
+__all__ = ["DEFAULT_LIMIT", "LAYER_IMAGES", "PROBE_SEED", "REFERENCE_IMAGES", "SENSITIVITY_IMAGES", "verify"]
 
 DEFAULT_LIMIT: Final = 32
 LAYER_IMAGES: Final = 4
+SENSITIVITY_IMAGES: Final = 16
 REFERENCE_IMAGES: Final = 4
 """The reference kernels take about a second for one picture of B0."""
 
@@ -70,6 +73,7 @@ def verify(
     limit: int = DEFAULT_LIMIT,
     reference_images: int = REFERENCE_IMAGES,
     layer_images: int = LAYER_IMAGES,
+    sensitivity_images: int = 0,
     seed: int = PROBE_SEED,
     reporter: Reporter | None = None,
 ) -> Verification:
@@ -83,6 +87,7 @@ def verify(
         limit: Pictures at most.
         reference_images: Of them, how many the slow engine ``reference`` gets.
         layer_images: Of them, how many the layers are compared on; 0 leaves the layers out.
+        sensitivity_images: Of them, how many each block alone is judged on; 0 leaves the blocks' sensitivity out.
         seed: Chooses the pictures.
         reporter: Told about progress and assumptions.
 
@@ -93,22 +98,19 @@ def verify(
         EnvironmentFault: No engine runs the int8 file, or TensorFlow is missing and the float model needs it.
     """
     names, reporter = check_names(engines), reporter or Silent()
-    if limit < 1 or reference_images < 1 or layer_images < 0:
-        raise UsageError("a number of images is too small", got=(limit, reference_images, layer_images))
+    _check_counts((limit, reference_images), (layer_images, sensitivity_images))
     subject = open_integer(Path(int8_model))
     feed = _open_data(data, subject, limit, seed, reporter)
     with reporter.stage("open"):
-        twin = open_float(str(float_model))
-        _check_twin(twin, subject)
+        twin = _open_twin(str(float_model), subject)
         rebuilt = rebuilt_or_missing(subject)
         runners, missing = open_runners(names, subject, rebuilt, reference_images=reference_images)
     with reporter.stage("engines", feed.count):
         scores = _run(twin, runners, feed, reporter)
     pairs = _pairs(scores, _output_grid(subject, rebuilt))
-    located = _located(twin, subject, rebuilt, feed, min(layer_images, feed.count), reporter)
-    notes = _notes(twin, subject, feed, pairs, scores)
-    for note in notes:
-        reporter.note("warning", note)
+    located = _located(twin, subject, rebuilt, feed, layer_images, reporter)
+    blocks, reasons = _sensitivity(twin, subject, rebuilt, feed, sensitivity_images, reporter)
+    notes = _said((*_notes(twin, subject, feed, pairs, scores), *reasons), reporter)
     return Verification(
         _subjects(twin, subject, feed, seed),
         feed.count,
@@ -120,7 +122,19 @@ def verify(
         tuple((picture.name, picture.reason) for picture in feed.unreadable),
         {**tool_versions(_TOOLS), "python": platform.python_version()},
         {stage: round(seconds, 3) for stage, seconds in reporter.seconds.items()},
+        blocks,
     )
+
+
+def _check_counts(positive: tuple[int, ...], not_negative: tuple[int, ...]) -> None:
+    if min(positive) < 1 or min(not_negative) < 0:
+        raise UsageError("a number of images is too small", got=(*positive, *not_negative))
+
+
+def _said(notes: tuple[str, ...], reporter: Reporter) -> tuple[str, ...]:
+    for note in notes:
+        reporter.note("warning", note)
+    return notes
 
 
 def _located(
@@ -128,15 +142,52 @@ def _located(
     subject: IntegerModel,
     rebuilt: Rebuilt | Missing,
     feed: CalibrationFeed,
-    count: int,
+    most: int,
     reporter: Reporter,
 ) -> Located:
     """Compare layer by layer on the first pictures."""
+    count = min(most, feed.count)
     if count == 0:
         return Located(notes=("no layers: --layer-images 0",))
     with reporter.stage("layers", count):
         pictures = [feed.source.load(index) for index in range(count)]
         return locate(twin, subject, rebuilt, pictures, reporter)
+
+
+def _sensitivity(
+    twin: FloatModel,
+    subject: IntegerModel,
+    rebuilt: Rebuilt | Missing,
+    feed: CalibrationFeed,
+    most: int,
+    reporter: Reporter,
+) -> tuple[tuple[BlockSensitivity, ...], tuple[str, ...]]:
+    """Quantise each block alone on the first pictures; return the rows, and why there are none."""
+    count = min(most, feed.count)
+    if count == 0:
+        return (), ()
+    if isinstance(rebuilt, Missing):
+        return (), (f"no sensitivity: {rebuilt.reason}",)
+    with reporter.stage("sensitivity", count):
+        size = _batch_size(feed)
+        pictures = (feed.source.load(index) for index in range(count))
+        batches = iter(lambda: list(itertools.islice(pictures, size)), [])
+        try:
+            graph = twin.graph()
+            rows = block_sensitivity(
+                rebuilt.quantized,
+                map(np.stack, batches),
+                float_graph=graph,
+                factors=subject.factors,
+                reporter=reporter,
+            )
+        except DataError as error:
+            return (), (f"no sensitivity: {error.message}",)
+    return rows, ()
+
+
+def _batch_size(feed: CalibrationFeed) -> int:
+    return max(1, _BATCH_PIXELS // feed.preprocessing.resolution_px**2)
 
 
 def _open_data(
@@ -152,7 +203,9 @@ def _open_data(
         raise DataError("the images do not exist", got=data, hint=hint) from error
 
 
-def _check_twin(twin: FloatModel, subject: IntegerModel) -> None:
+def _open_twin(float_model: str, subject: IntegerModel) -> FloatModel:
+    """Open the float network, which must take the same pictures and give the same classes."""
+    twin = open_float(float_model)
     side_px = subject.preprocessing.resolution_px
     if twin.resolution_px != side_px:
         raise DataError(
@@ -167,6 +220,7 @@ def _check_twin(twin: FloatModel, subject: IntegerModel) -> None:
             "the two models have different numbers of classes",
             got=f"{twin.name}: {twin.classes}, {subject.path}: {classes}",
         )
+    return twin
 
 
 def _run(
@@ -175,9 +229,8 @@ def _run(
     """Run everything on the same batches; the float network's scores are under the empty name."""
     logits: dict[str, list[Floats]] = {"": [], **{runner.name: [] for runner in runners}}
     seconds = dict.fromkeys(logits, 0.0)
-    size = max(1, _BATCH_PIXELS // feed.preprocessing.resolution_px**2)
     done = 0
-    for batch in feed.batches(size):
+    for batch in feed.batches(_batch_size(feed)):
         for name, run, most in [("", twin.logits, None), *((r.name, r.logits, r.limit) for r in runners)]:
             given = batch if most is None else batch[: max(0, most - done)]
             if len(given):
@@ -217,7 +270,7 @@ def _pair(one: str, two: str, first: npt.NDArray[np.int64], second: npt.NDArray[
     n = min(len(first), len(second))
     steps = CodeSteps()
     steps.add(first[:n], second[:n])
-    return PairResult((one, two), n, steps.largest, steps.mean_lsb, steps.within_1_lsb)
+    return PairResult((one, two), n, steps.largest, steps.mean_lsb, steps.within_1_lsb, steps.equal)
 
 
 def _result(runner: Runner, scores: dict[str, _Scores], pairs: tuple[PairResult, ...]) -> EngineResult:

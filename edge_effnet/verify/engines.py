@@ -10,6 +10,7 @@ import numpy as np
 from edge_effnet.convert.contract import tool_versions
 from edge_effnet.errors import EnvironmentFault, UnknownNameError, UsageError
 from edge_effnet.models.keras import import_tensorflow
+from edge_effnet.quantize.exact import kernel_runner
 from edge_effnet.quantize.execute import quantized_function
 from edge_effnet.runtimes import Available, Missing, engine, engine_names
 from edge_effnet.verify.rebuild import rebuild
@@ -122,7 +123,7 @@ def _fake_quant(rebuilt: Rebuilt | Missing) -> Runner | Missing:
         return rebuilt
     tf = import_tensorflow()
     output = rebuilt.quantized.graph.output_name
-    run = quantized_function(rebuilt.quantized, keep=(output,))
+    run = quantized_function(rebuilt.quantized, keep=(output,), runner=kernel_runner)
 
     def logits(pixels: Pixels) -> npt.NDArray[np.float32]:
         values = run(tf.constant(rebuilt.input_values(pixels)))[output]

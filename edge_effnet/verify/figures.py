@@ -10,7 +10,9 @@ __all__ = [
     "DIVERGENCE_RULE",
     "FALL_DB",
     "LOW_DB",
+    "ROUNDING_RULE",
     "BlockResult",
+    "BlockSensitivity",
     "EngineResult",
     "LayerResult",
     "OperatorResult",
@@ -26,6 +28,11 @@ LOW_DB: Final = 20.0
 DIVERGENCE_RULE: Final = (
     f"the first layer whose SQNR is below {LOW_DB:g} dB and more than {FALL_DB:g} dB below every layer that feeds it"
     " (layers whose result goes into a swish are not judged: what is clipped there has no effect)"
+)
+
+ROUNDING_RULE: Final = (
+    "fake_quant, operators, own_sqnr_db and sensitivity round as the reference kernels do, bit for bit; xnnpack and builtin"
+    " round some operators otherwise, by one step"
 )
 
 
@@ -44,6 +51,7 @@ class PairResult:
         max_lsb: Largest difference, in steps of the output's grid.
         mean_lsb: Mean difference.
         within_1_lsb: Share of outputs at most one step apart, percent.
+        equal: Share of outputs that are the same code, percent.
     """
 
     engines: tuple[str, str]
@@ -51,6 +59,7 @@ class PairResult:
     max_lsb: int
     mean_lsb: float
     within_1_lsb: float
+    equal: float
 
     def to_record(self) -> dict[str, Any]:
         """Return the fields."""
@@ -60,6 +69,7 @@ class PairResult:
             "max_lsb": self.max_lsb,
             "mean_lsb": self.mean_lsb,
             "within_1_lsb": self.within_1_lsb,
+            "equal": self.equal,
         }
 
 
@@ -102,6 +112,7 @@ class EngineResult:
             "max_lsb": None if lsb is None else lsb.max_lsb,
             "mean_lsb": None if lsb is None else lsb.mean_lsb,
             "within_1_lsb": None if lsb is None else lsb.within_1_lsb,
+            "equal": None if lsb is None else lsb.equal,
             "lsb_against": self.judged_by,
             "lsb_n": None if lsb is None else lsb.n,
             "top1_agreement": self.top1_agreement,
@@ -173,15 +184,45 @@ class BlockResult:
 
 @dataclass(frozen=True)
 class OperatorResult:
-    """The int8 kernels of one operator kind against the fake-quant graph, both given the same codes."""
+    """The int8 kernels that an engine has for one operator kind against the fake-quant graph, given the same codes."""
 
+    engine: str
     kind: str
     operators: int
     values: int
     max_lsb: int
     mean_lsb: float
     within_1_lsb: float
+    equal: float
 
     def to_record(self) -> dict[str, Any]:
         """Return the fields."""
         return dict(vars(self))
+
+
+@dataclass(frozen=True)
+class BlockSensitivity:
+    """What the logits lose if one block alone is quantised.
+
+    Attributes:
+        name: The block.
+        sqnr_db: Of the logits, signal from the float network.
+        top1_agreement: Pictures on which both put the same class first, percent.
+        n: Pictures.
+        rank: 1 for the block that costs the most.
+    """
+
+    name: str
+    sqnr_db: float
+    top1_agreement: float
+    n: int
+    rank: int
+
+    @property
+    def noise_percent(self) -> float:
+        """Power of the noise in the logits over the power of the float network's logits, percent."""
+        return float(100.0 * 10.0 ** (-self.sqnr_db / 10.0))
+
+    def to_record(self) -> dict[str, Any]:
+        """Return the fields; a number that is not finite is null."""
+        return {**vars(self), "sqnr_db": _finite(self.sqnr_db)}

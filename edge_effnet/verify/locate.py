@@ -11,7 +11,7 @@ from edge_effnet.errors import EdgeEffnetError, EnvironmentFault
 from edge_effnet.inspect import read_model_bytes
 from edge_effnet.runtimes import LocalModel, Missing
 from edge_effnet.verify.alone import OperatorSteps, OwnNoise
-from edge_effnet.verify.figures import BlockResult, LayerResult, OperatorResult
+from edge_effnet.verify.figures import BlockResult, LayerResult
 from edge_effnet.verify.join import join_layers, layer_of, result_shapes
 from edge_effnet.verify.record import Located
 from edge_effnet.verify.stats import PowerSums
@@ -27,10 +27,13 @@ if TYPE_CHECKING:
     from edge_effnet.verify.rebuild import Rebuilt
     from edge_effnet.verify.subjects import FloatModel, IntegerModel
 
-__all__ = ["ENGINE", "locate"]
+__all__ = ["ENGINE", "EXACT", "locate"]
 
 ENGINE: Final = "builtin"
 """The fastest engine that keeps every tensor."""
+
+EXACT: Final = "reference"
+"""The engine whose kernels the fake-quant graph follows bit for bit."""
 
 
 def locate(
@@ -55,6 +58,7 @@ def locate(
     try:
         content = twin.twin()
         exact, given = (LocalModel(side, ENGINE, keep_tensors=True) for side in (content, subject.content))
+        reference = LocalModel(subject.content, EXACT, keep_tensors=True)
     except (EnvironmentFault, EdgeEffnetError) as error:
         return Located(notes=(f"no layers: {error.message}",))
     model = read_model_bytes(content)
@@ -63,6 +67,9 @@ def locate(
         exact.run_pixels(picture)
         given.run_pixels(picture)
         search.add(exact, given, picture)
+        if search.operators:
+            reference.run_pixels(picture)
+            search.add_operators({ENGINE: given, EXACT: reference})
         reporter.advance()
     return search.result(len(pictures))
 
@@ -77,11 +84,11 @@ class _Search:
         self._noise = {layer.name: PowerSums() for layer in joined}
         self._rebuilt = None if isinstance(rebuilt, Missing) else rebuilt
         self._own: dict[str, OwnNoise] = {}
-        self._operators: OperatorSteps | None = None
+        self.operators: tuple[OperatorSteps, ...] = ()
         self._why_not = rebuilt.reason if isinstance(rebuilt, Missing) else None
         if self._rebuilt is not None:
             quantized, shapes = self._rebuilt.quantized, result_shapes(twin)
-            self._operators = OperatorSteps(quantized)
+            self.operators = (OperatorSteps(quantized, EXACT), OperatorSteps(quantized, ENGINE))
             for kind, groups in _groups(self._rebuilt, joined).items():
                 known = {name: nodes for name, nodes in groups.items() if self._is_known(nodes, shapes)}
                 self._own[kind] = OwnNoise(quantized, subject.factors, known)
@@ -99,12 +106,16 @@ class _Search:
         for layer in self._joined:
             factors = self._factors.get(layer.tensor, np.float32(1))
             self._noise[layer.name].add(exact.tensor(layer.tensor), given.tensor(layer.tensor) * factors)
-        if self._rebuilt is None or self._operators is None:
+        if self._rebuilt is None:
             return
         values = self._rebuilt.input_values(picture[np.newaxis])
         for own in self._own.values():
             own.add(exact.tensor, values)
-        self._operators.add(given.tensor)
+
+    def add_operators(self, engines: Mapping[str, LocalModel]) -> None:
+        """Count what each engine's kernels made of the picture that they have just run on."""
+        for steps in self.operators:
+            steps.add(engines[steps.engine].tensor)
 
     def result(self, count: int) -> Located:
         """Put the figures together."""
@@ -114,7 +125,7 @@ class _Search:
             engine=ENGINE,
             layers=layers,
             blocks=self._blocks(layers),
-            operators=self._operator_results(),
+            operators=tuple(row for steps in self.operators for row in steps.results()),
             notes=self._notes(),
         )
 
@@ -145,21 +156,6 @@ class _Search:
             worst = Located(layers=tuple(found)).worst_layers(1) or (found[-1],)
             blocks.append(BlockResult(name, found[-1].sqnr_db, self._own_db("block", name), worst[0]))
         return tuple(sorted(blocks, key=_noisiness))
-
-    def _operator_results(self) -> tuple[OperatorResult, ...]:
-        if self._operators is None:
-            return ()
-        return tuple(
-            OperatorResult(
-                kind,
-                self._operators.counts[kind],
-                steps.values,
-                steps.largest,
-                steps.mean_lsb,
-                steps.within_1_lsb,
-            )
-            for kind, steps in self._operators.steps.items()
-        )
 
     def _notes(self) -> tuple[str, ...]:
         if not self._joined:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from edge_effnet.inspect import Model, Operator, Subgraph, Tensor
     from edge_effnet.models.graph import NodeKind
 
-__all__ = ["Rebuilt", "grid_of", "rebuild"]
+__all__ = ["Rebuilder", "Rebuilt", "grid_of", "outputs_last", "rebuild"]
 
 _BOTH_INTERFACES: Final = 128
 """What a uint8 code is above the int8 code of the same value."""
@@ -69,11 +69,12 @@ def rebuild(model: Model) -> Rebuilt:
     """
     if len(model.subgraphs) != 1 or len(model.main.inputs) != 1 or len(model.main.outputs) != 1:
         raise NotRebuildable("the model does not have one graph with one input and one output")
-    return _Rebuilder(model.main).run()
+    walker = Rebuilder(model.main)
+    return Rebuilt(QuantizedGraph(walker.run(), walker.grids, walker.weights))
 
 
-class _Rebuilder:
-    """Walks one subgraph."""
+class Rebuilder:
+    """Walks one subgraph; `edge_effnet.verify.rebuild_float` has what is different for float files."""
 
     def __init__(self, graph: Subgraph) -> None:
         self.graph = graph
@@ -81,7 +82,7 @@ class _Rebuilder:
         self.shapes: dict[str, tuple[int, ...]] = {}
         self.weights: dict[str, QuantizedWeights] = {}
 
-    def run(self) -> Rebuilt:
+    def run(self) -> Graph:
         """Read the borders, then every operator between them."""
         self.check_names()
         first, normalisation, before = self.entry()
@@ -89,11 +90,10 @@ class _Rebuilder:
         self.activation(first)
         inner = [operator for operator in self.graph.operators if operator.index not in before | after]
         nodes = tuple(self.node(operator) for operator in inner)
-        if last.name not in self.grids:
+        if last.name not in self.shapes:
             raise NotRebuildable("the output does not come out of the graph")
         side_px = first.shape[1] if len(first.shape) == 4 else 0
-        graph = Graph("rebuilt", first.name, side_px, normalisation, nodes, self.shapes, last.name)
-        return Rebuilt(QuantizedGraph(graph, self.grids, self.weights))
+        return Graph("rebuilt", first.name, side_px, normalisation, nodes, self.shapes, last.name)
 
     def check_names(self) -> None:
         """Tensors are known by name, so names must be different."""
@@ -169,7 +169,7 @@ class _Rebuilder:
             raise refusal(operator, "is not in the table of operators of the fake-quant graph")
         operands = self.graph.operands(operator)
         inputs = tuple(tensor.name for tensor in operands if not tensor.is_constant)
-        unknown = [name for name in inputs if name not in self.grids]
+        unknown = [name for name in inputs if name not in self.shapes]
         if unknown or not inputs or len(operands) - len(inputs) > row.constants:
             raise refusal(
                 operator, "reads a constant, or a tensor that nothing has written, as an activation"
@@ -177,10 +177,14 @@ class _Rebuilder:
         name = self.activation(self.graph.results(operator)[0])
         fields = row.fields(self.graph, operator)
         if row.kind in {"conv", "depthwise", "dense"}:
-            weights = self.weights[name] = self.integers(operator, row.kind)
-            fields |= _reals(row.kind, weights, self.grids[inputs[0]].scale)
+            fields |= self.constants(operator, row.kind, name, inputs[0])
         block, part = place_of(layer_of(name))
         return Node(row.kind, name, inputs, layer=layer_of(name), block=block, part=part, **fields)
+
+    def constants(self, operator: Operator, kind: NodeKind, name: str, source: str) -> dict[str, Any]:
+        """Note the integers of an operator's weights; return the kernel and bias that they stand for."""
+        weights = self.weights[name] = self.integers(operator, kind)
+        return _reals(kind, weights, self.grids[source].scale)
 
     def integers(self, operator: Operator, kind: NodeKind) -> QuantizedWeights:
         """Read kernel and bias."""
@@ -189,7 +193,7 @@ class _Rebuilder:
         found = None if kernel is None else kernel.quantisation
         if codes is None or codes.dtype != np.int8 or found is None or found.zero_points.any():
             raise refusal(operator, "has weights that are not symmetric int8 constants")
-        kept = _outputs_last(kind, codes)
+        kept = outputs_last(kind, codes)
         biases = np.zeros(kept.shape[-1], np.int32) if bias is None else bias.data()
         if biases is None or biases.dtype != np.int32 or biases.shape != (kept.shape[-1],):
             raise refusal(operator, "has a bias that is not an int32 constant")
@@ -220,7 +224,7 @@ def _pixels_on(grid: Grid) -> Normalisation:
     return Normalisation((mean, mean, mean), (std, std, std))
 
 
-def _outputs_last(kind: NodeKind, stored: npt.NDArray[Any]) -> npt.NDArray[Any]:
+def outputs_last(kind: NodeKind, stored: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Undo TensorFlow Lite's order of a kernel: OHWI, 1HWC, or (out, in)."""
     if kind == "conv":
         return np.ascontiguousarray(stored.transpose(1, 2, 3, 0))

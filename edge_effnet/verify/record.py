@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from edge_effnet.errors import GateError
-from edge_effnet.verify.figures import DIVERGENCE_RULE
+from edge_effnet.verify.figures import DIVERGENCE_RULE, ROUNDING_RULE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from edge_effnet.runtimes import Missing
     from edge_effnet.verify.figures import (
         BlockResult,
+        BlockSensitivity,
         EngineResult,
         LayerResult,
         OperatorResult,
@@ -71,6 +72,7 @@ class Verification:
         missing: Engines that do not run, with reason and fix.
         pairs: Every pair of engines, in LSB.
         located: Where the error arises.
+        sensitivity: What each block costs alone, in the order in which they run; empty where it was not asked for.
         notes: What was assumed or must be known.
         skipped: Pictures that could not be read, with the reason.
         versions: Of the libraries.
@@ -87,6 +89,7 @@ class Verification:
     skipped: tuple[tuple[str, str], ...]
     versions: dict[str, str]
     seconds: dict[str, float]
+    sensitivity: tuple[BlockSensitivity, ...] = ()
 
     def require(self, *, min_agreement: float | None = None, min_sqnr_db: float | None = None) -> None:
         """Judge every engine that was given all the pictures (all engines where none was).
@@ -116,7 +119,9 @@ class Verification:
             "layers_engine": located.engine,
             "first_divergence": None if first is None else first.to_record(),
             "divergence_rule": DIVERGENCE_RULE,
+            "rounding_rule": ROUNDING_RULE,
             "blocks": [block.to_record() for block in located.blocks],
+            "sensitivity": [block.to_record() for block in self.sensitivity],
             "notes": [*self.notes, *located.notes],
             "skipped": [{"file": file, "reason": reason} for file, reason in self.skipped],
             "versions": self.versions,

@@ -144,12 +144,14 @@ class CodeSteps:
 
     Attributes:
         values: Pairs counted.
+        apart: Pairs that differ.
         total: Sum of the differences.
         beyond_1: Pairs more than one step apart.
         largest: The largest difference.
     """
 
     values: int = 0
+    apart: int = 0
     total: int = 0
     beyond_1: int = 0
     largest: int = 0
@@ -163,8 +165,14 @@ class CodeSteps:
         self.largest = max(self.largest, max_lsb(one, two))
         steps = np.abs(one.astype(np.int64) - two.astype(np.int64))
         self.values += steps.size
+        self.apart += int(np.count_nonzero(steps))
         self.total += int(steps.sum())
         self.beyond_1 += int(np.count_nonzero(steps > 1))
+
+    @property
+    def equal(self) -> float:
+        """Share of pairs that are the same code, in percent."""
+        return 100.0 * (1.0 - self.apart / self.values)
 
     @property
     def within_1_lsb(self) -> float:

@@ -12,6 +12,7 @@ from edge_effnet.convert.contract import tool_versions
 from edge_effnet.errors import DataError, EnvironmentFault, UsageError
 from edge_effnet.inspect import read_model_bytes
 from edge_effnet.runtimes import Available, engine
+from edge_effnet.verify.rebuild_float import rebuild_float
 from edge_effnet.verify.terms import read_terms
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from edge_effnet.images import Preprocessing
     from edge_effnet.inspect import Model
+    from edge_effnet.models.graph import Graph
     from edge_effnet.runtimes import LocalModel
     from edge_effnet.runtimes import Model as RuntimeModel
 
@@ -46,6 +48,7 @@ class FloatModel:
         classes: Number of its outputs.
         logits: ``(n, height, width, 3) uint8`` pixels -> ``(n, classes)``.
         twin: Returns it as a .tflite whose tensors can be read by name.
+        graph: Returns it as a graph that takes pixels less its ``normalisation.mean``; raises `NotRebuildable`.
         random_weights: Whether its weights mean nothing.
         ends_in_softmax: Whether it gives probabilities instead of logits.
         notes: What is worth knowing.
@@ -58,6 +61,7 @@ class FloatModel:
     classes: int
     logits: Callable[[Pixels], Floats]
     twin: Callable[[], bytes]
+    graph: Callable[[], Graph]
     random_weights: bool = False
     ends_in_softmax: bool = False
     notes: tuple[str, ...] = ()
@@ -142,6 +146,7 @@ def open_float(argument: str) -> FloatModel:
         loaded.output.shape[-1],
         batched(loaded),
         lambda: content,
+        lambda: rebuild_float(model),
         read_terms(path, model).random_weights,
         _has_softmax(model),
         notes,
@@ -160,9 +165,8 @@ def _keras(argument: str) -> FloatModel:
     source = weights or "imagenet"
     built = build(model_id, weights=source if source in _NAMED_WEIGHTS else Path(source))
 
-    def twin() -> bytes:
-        graph = freeze(built.keras, built.normalisation, name=built.id)
-        return tflite_from_graph(fold_std(graph), "float32")
+    def graph() -> Graph:
+        return fold_std(freeze(built.keras, built.normalisation, name=built.id))
 
     return FloatModel(
         argument,
@@ -171,7 +175,8 @@ def _keras(argument: str) -> FloatModel:
         built.resolution_px,
         int(built.keras.outputs[0].shape[-1]),
         built.predict_logits,
-        twin,
+        lambda: tflite_from_graph(graph(), "float32"),
+        graph,
         built.weights.kind == "random",
         notes=built.notes,
     )

@@ -11,6 +11,8 @@ from verify.bench import Bench, make_bench
 from verify.tiny_networks import damaged, tiny
 
 from edge_effnet.cli.main import run
+from edge_effnet.schemas import read_schema
+from edge_effnet.verify import sensitivity_plot
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -163,6 +165,69 @@ def test_a_missing_file_ends_with_4(bench: Bench, capsys: pytest.CaptureFixture[
     arguments[1 + missing] = "nowhere.tflite"
     assert run(arguments) == 4
     assert "nowhere.tflite" in capsys.readouterr().err
+
+
+_FEW = ("--engine", "fake_quant", "--layer-images", "0")
+
+
+def test_the_blocks_are_ranked_by_what_they_cost(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+    """A table with the worst block first, on as many pictures as were asked for."""
+    ruined = bench.int8(damaged(tiny(), "block1a_project_conv", lambda codes: codes // 16))
+    arguments = _arguments(bench, *_FEW, "--sensitivity", "--sensitivity-images", "2", int8=ruined)
+    assert run(arguments) == 0
+    out = capsys.readouterr().out
+    table = out[out.index("Sensitivity: one block in int8, the rest in float, 2 images") :]
+    assert table.index("block1a") < min(table.index("stem"), table.index("head"))
+    assert "plot:" not in out
+
+
+def test_a_plot_implies_the_sensitivity_and_is_in_the_record(
+    bench: Bench, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """The document holds to the schema; without the option the list is empty and the plot null."""
+    pytest.importorskip("matplotlib")
+    plot = tmp_path / "plot.svg"
+    assert run(_arguments(bench, *_FEW, "--json", "--plot", str(plot))) == 0
+    record = json.loads(capsys.readouterr().out)
+    jsonschema.validate(record, read_schema("verify"))
+    assert [row["name"] for row in record["sensitivity"]] == ["stem", "block1a", "head"]
+    assert record["plot"] == str(plot)
+    assert plot.read_text(encoding="utf-8").count("<svg") == 1
+    assert run(_arguments(bench, *_FEW, "--json")) == 0
+    record = json.loads(capsys.readouterr().out)
+    jsonschema.validate(record, read_schema("verify"))
+    assert (record["sensitivity"], record["plot"]) == ([], None)
+
+
+def test_a_plot_that_cannot_be_drawn_is_said(
+    bench: Bench, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On stderr and among the notes; the figures are printed all the same."""
+    monkeypatch.setattr(sensitivity_plot, "draw_sensitivity", lambda *_, **__: sensitivity_plot.MISSING)
+    assert run(_arguments(bench, *_FEW, "--json", "--plot", str(tmp_path / "plot.svg"))) == 0
+    captured = capsys.readouterr()
+    record = json.loads(captured.out)
+    assert record["plot"] is None
+    assert len(record["sensitivity"]) == 3
+    assert sensitivity_plot.MISSING in record["notes"]
+    assert "matplotlib is not installed" in captured.err
+
+
+@pytest.mark.parametrize("name", ["plot.png", "there.svg"])
+def test_a_plot_is_refused_before_the_work_begins(
+    bench: Bench, capsys: pytest.CaptureFixture[str], tmp_path: Path, name: str
+) -> None:
+    """Another format, or a file that is there; --force overwrites it."""
+    (tmp_path / "there.svg").write_text("mine")
+    assert run(_arguments(bench, "--data", "nowhere", "--plot", str(tmp_path / name))) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert name in captured.err
+    assert (tmp_path / "there.svg").read_text() == "mine"
+    if name.endswith(".svg"):
+        pytest.importorskip("matplotlib")
+        assert run(_arguments(bench, *_FEW, "--force", "--plot", str(tmp_path / name))) == 0
+        assert (tmp_path / name).read_text() != "mine"
 
 
 def test_a_set_without_labels_asks_for_a_folder_next(
