@@ -15,7 +15,7 @@ help:
 $(STAMP): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --editable '.[convert,dev]'
+	$(BIN)/python -m pip install --quiet --editable '.[convert,plots,dev]'
 	touch $(STAMP)
 
 install: $(STAMP)

@@ -32,15 +32,43 @@ ALLOWED: dict[str, set[str]] = {
     "inspect": BASE,
     "calibrate": BASE | {"images"},
     "models": BASE | {"variants"},
-    "train": BASE | {"models", "calibrate"},
+    "train": BASE | {"models", "calibrate", "images"},
     "quantize": BASE | {"models", "calibrate"},
     "convert": BASE | {"models", "calibrate", "quantize", "inspect", "runtimes", "images"},
     "verify": BASE
     | {"models", "calibrate", "quantize", "convert", "inspect", "runtimes", "images", "variants"},
+    "qat": BASE
+    | {
+        "models",
+        "calibrate",
+        "train",
+        "quantize",
+        "convert",
+        "inspect",
+        "verify",
+        "evaluate",
+        "runtimes",
+        "images",
+    },
     "evaluate": BASE | {"models", "convert", "inspect", "verify", "runtimes", "images"},
+    "tune": BASE
+    | {
+        "models",
+        "calibrate",
+        "train",
+        "quantize",
+        "convert",
+        "inspect",
+        "verify",
+        "evaluate",
+        "qat",
+        "runtimes",
+        "images",
+    },
     "quickstart": BASE | {"calibrate", "convert", "inspect", "evaluate", "runtimes", "images"},
     "__main__": {"cli"},
-    "cli": BASE | {"variants", "convert", "inspect", "verify", "evaluate", "quickstart"},
+    "cli": BASE
+    | {"variants", "train", "qat", "convert", "inspect", "verify", "evaluate", "tune", "quickstart"},
 }
 """Part of the package -> the parts that it may import: the line of the pipeline, read backwards."""
 

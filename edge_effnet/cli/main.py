@@ -19,7 +19,10 @@ __all__ = ["app", "main"]
 VERBS: dict[str, str] = {
     "list": "edge_effnet.cli.list:list_variants",
     "info": "edge_effnet.cli.info:info",
+    "train": "edge_effnet.cli.train:train",
+    "qat": "edge_effnet.cli.qat:qat",
     "convert": "edge_effnet.cli.convert:convert",
+    "tune": "edge_effnet.cli.tune:tune",
     "inspect": "edge_effnet.cli.inspect:inspect",
     "verify": "edge_effnet.cli.verify:verify",
     "eval": "edge_effnet.cli.eval:evaluate",

@@ -6,6 +6,7 @@ from edge_effnet.evaluate.accuracy import core_count, evaluate
 from edge_effnet.evaluate.candidates import (
     Candidate,
     candidate_from_argument,
+    candidate_from_built,
     candidate_from_keras,
     candidate_from_tflite,
 )
@@ -34,6 +35,7 @@ __all__ = [
     "Picture",
     "Skipped",
     "candidate_from_argument",
+    "candidate_from_built",
     "candidate_from_keras",
     "candidate_from_tflite",
     "core_count",

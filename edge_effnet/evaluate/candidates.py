@@ -22,12 +22,14 @@ if TYPE_CHECKING:
 
     from edge_effnet import inspect
     from edge_effnet.images import Pixels
+    from edge_effnet.models import BuiltModel
     from edge_effnet.runtimes.base import Floats, Probe
 
 __all__ = [
     "KERAS_PREFIX",
     "Candidate",
     "candidate_from_argument",
+    "candidate_from_built",
     "candidate_from_keras",
     "candidate_from_tflite",
 ]
@@ -124,7 +126,13 @@ def candidate_from_keras(argument: str, model_id: str, weights: str) -> Candidat
     """
     from edge_effnet.models import build
 
-    built = build(model_id, weights=weights if weights in _NAMED_WEIGHTS else Path(weights))
+    return candidate_from_built(
+        argument, build(model_id, weights=weights if weights in _NAMED_WEIGHTS else Path(weights))
+    )
+
+
+def candidate_from_built(argument: str, built: BuiltModel) -> Candidate:
+    """Return a float network that is built already; ``argument`` names it."""
     outputs = int(built.keras.outputs[0].shape[-1])
     return Candidate(
         argument,

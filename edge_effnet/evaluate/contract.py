@@ -33,7 +33,7 @@ class ModelContract:
         labels: Class names in the order of the outputs.
         weights_kind: ``random``, or anything else.
         calibration_id: Id of the calibration set.
-        calibration_files: sha256 of each picture that was calibrated on; empty if not listed.
+        calibration_files: sha256 of each picture that was calibrated or trained on; empty if not listed.
     """
 
     origin: str
@@ -89,8 +89,13 @@ def _parsed(text: bytes, origin: str) -> ModelContract:
         None if not labels else _strings(labels, "labels", origin),
         _weights_kind(weights),
         calibration.get("id"),
-        frozenset(_strings(calibration.get("files_sha256") or [], "calibration.files_sha256", origin)),
+        frozenset(_files(record, "calibration", origin)) | frozenset(_files(record, "training", origin)),
     )
+
+
+def _files(record: Mapping[str, Any], key: str, origin: str) -> tuple[str, ...]:
+    """Return the hashes of the pictures that a part of the contract lists."""
+    return _strings(_part(record, key, origin).get("files_sha256") or [], f"{key}.files_sha256", origin)
 
 
 def _weights_kind(weights: Mapping[str, Any]) -> str | None:

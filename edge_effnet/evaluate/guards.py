@@ -34,7 +34,7 @@ def refuse_random_weights(candidates: Sequence[Candidate]) -> None:
 
 
 def refuse_calibration_images(candidates: Sequence[Candidate], pictures: LabelledPictures) -> None:
-    """Never evaluate on images that a model was calibrated on.
+    """Never evaluate on images that a model was calibrated or trained on.
 
     Raises:
         DataError: At least one is.
@@ -49,7 +49,7 @@ def refuse_calibration_images(candidates: Sequence[Candidate], pictures: Labelle
         shared = [pictures.name(index) for index, digest in enumerate(hashes) if digest in files]
         if shared:
             raise DataError(
-                f"{len(shared)} of {len(pictures)} images were used to calibrate the model",
+                f"{len(shared)} of {len(pictures)} images were used to calibrate or train the model",
                 got=f"{candidate.path}: {', '.join(shared[:_SHOWN])}{' ...' if len(shared) > _SHOWN else ''}",
-                hint="evaluate on other images, or calibrate on other images",
+                hint="evaluate on other images, or calibrate and train on other images",
             )

@@ -10,7 +10,18 @@ from edge_effnet.errors import UnknownNameError
 
 __all__ = ["SCHEMA_NAMES", "read_schema"]
 
-SCHEMA_NAMES = ("list", "convert", "inspect", "verify", "eval", "quickstart", "contract")
+SCHEMA_NAMES = (
+    "list",
+    "train",
+    "qat",
+    "convert",
+    "tune",
+    "inspect",
+    "verify",
+    "eval",
+    "quickstart",
+    "contract",
+)
 
 
 def read_schema(name: str) -> dict[str, Any]:
