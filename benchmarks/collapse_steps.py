@@ -46,7 +46,7 @@ NARROWED: Final = "ranges"
 
 _FEW: Final = 32
 _TENSOR_PICTURES: Final = 16
-_SENSITIVITY_PICTURES: Final = 16
+_SENSITIVITY_PICTURES: Final = 8
 _LAYER_PICTURES: Final = 4
 _WIDEST: Final = 5
 

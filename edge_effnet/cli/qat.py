@@ -26,7 +26,7 @@ def qat(
     ),
     val: Path = typer.Option(None, "--val", help="Pictures to report on; never trained on."),
     labels: Path = typer.Option(None, "--labels", help="Table file,label of --val."),
-    steps: int = typer.Option(None, "--steps", help="Training steps. [default: 400]"),
+    steps: int = typer.Option(None, "--steps", help="Training steps. [default: 600]"),
     batch_size: int = typer.Option(None, "--batch-size", help="Pictures in a step. [default: 16]"),
     rate: float = typer.Option(1.0, "--rate", help="Factor on every learning rate."),
     label_weight: float = typer.Option(

@@ -55,7 +55,7 @@ class QatSettings:
             variance again, as far as held-out pictures want it.
     """
 
-    steps: int = 400
+    steps: int = 600
     batch_size: int = 16
     seed: int = 0
     longest_epoch: int = 50

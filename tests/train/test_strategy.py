@@ -20,6 +20,7 @@ from edge_effnet.train.strategy import open_strategy
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
+PATIENCE_S = 900
 
 
 @pytest.fixture(scope="module")
@@ -42,10 +43,19 @@ def _start(strategy: str, devices: int, words: list[str], config: dict | None = 
     )
 
 
-def _finished(process: subprocess.Popen) -> dict:
-    out, err = process.communicate(timeout=300)
-    assert process.returncode == 0, err[-3000:]
-    return json.loads(out.splitlines()[-1])
+def _finished(started: dict[str, subprocess.Popen]) -> dict[str, dict]:
+    """Wait for processes that work together, and return what each printed; none is left running."""
+    try:
+        found = {}
+        for name, process in started.items():
+            out, err = process.communicate(timeout=PATIENCE_S)
+            assert process.returncode == 0, err[-3000:]
+            found[name] = json.loads(out.splitlines()[-1])
+        return found
+    finally:
+        for process in started.values():
+            process.kill()
+            process.communicate()
 
 
 def _ports(count: int) -> list[int]:
@@ -71,7 +81,7 @@ def records(folders: list[str]) -> dict[str, dict]:
         "worker 0": _start("auto", 1, [*folders, str(root / "workers.weights.h5")], configs[0]),
         "worker 1": _start("auto", 1, [*folders, str(root / "workers.weights.h5")], configs[1]),
     }
-    return {name: _finished(process) for name, process in started.items()}
+    return _finished(started)
 
 
 def _check_same(alone: dict, found: dict) -> None:
@@ -95,7 +105,8 @@ def test_two_workers_have_the_loss_of_one(records: dict[str, dict], name: str):
 def test_two_devices_have_the_loss_of_one(records: dict[str, dict], folders: list[str]):
     """Of one machine, in one process."""
     output = Path(folders[0]).parent / "mirrored.weights.h5"
-    _check_same(records["one"], _finished(_start("mirrored", 2, [*folders, str(output)])))
+    found = _finished({"mirrored": _start("mirrored", 2, [*folders, str(output)])})
+    _check_same(records["one"], found["mirrored"])
 
 
 def test_only_the_first_worker_writes(records: dict[str, dict]):

@@ -53,11 +53,12 @@ def test_the_fingerprint_is_of_content_names_classes_and_side(folder: Path, tmp_
     first = open_pictures(folder, SQUARE).sha256
     assert open_pictures(write_pictures(tmp_path / "twin", 3), SQUARE).sha256 == first
     others = [open_pictures(folder, Preprocessing(15, 1.0)).sha256]
+    others.append(open_pictures(folder, SQUARE, labelled=False).sha256)
     (folder / "red").rename(folder / "rose")
     others.append(open_pictures(folder, SQUARE).sha256)
     (folder / "rose" / "00.png").write_bytes((folder / "rose" / "01.png").read_bytes())
     others.append(open_pictures(folder, SQUARE).sha256)
-    assert len({first, *others}) == 4
+    assert len({first, *others}) == 5
 
 
 def test_pictures_that_cannot_be_read_are_recorded_counted_and_told(folder: Path):

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -18,6 +18,7 @@ _PARTS = st.lists(
 _CODES = st.lists(hnp.arrays(np.int8, (2, 6)), min_size=1, max_size=4)
 
 
+@settings(deadline=None)
 @given(_PARTS, st.floats(0.01, 3.0))
 def test_power_sums_equal_the_sqnr_of_the_whole(parts: list[np.ndarray], error: float) -> None:
     """Piece by piece or at once: the same decibels."""
@@ -53,6 +54,7 @@ def test_sums_refuse_unlike_shapes() -> None:
         CodeSteps().add(np.ones((2, 3), int), np.ones((2, 1), int))
 
 
+@settings(deadline=None)
 @given(_CODES, _CODES)
 def test_code_steps_equal_those_of_the_whole(one: list[np.ndarray], two: list[np.ndarray]) -> None:
     """Largest, mean and share within one step, without wrapping at -128."""

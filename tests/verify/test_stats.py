@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -31,12 +31,14 @@ def test_sqnr_matches_the_theory_of_uniform_quantisation() -> None:
     assert sqnr_db(sine, np.round(sine / step) * step) == pytest.approx(6.02 * 8 + 1.76, abs=0.3)
 
 
+@settings(deadline=None)
 @given(_VECTORS)
 def test_sqnr_of_equal_arrays_is_infinite(values: np.ndarray) -> None:
     """No noise is inf, all-zero arrays included, and never NaN."""
     assert sqnr_db(values, values.copy()) == math.inf
 
 
+@settings(deadline=None)
 @given(_VECTORS)
 def test_sqnr_of_noise_on_silence_is_minus_infinity(values: np.ndarray) -> None:
     """With no signal at all, any noise is infinitely loud."""
@@ -44,6 +46,7 @@ def test_sqnr_of_noise_on_silence_is_minus_infinity(values: np.ndarray) -> None:
     assert sqnr_db(np.zeros_like(values), values) == expected
 
 
+@settings(deadline=None)
 @given(_SMALL, st.floats(-1, 1), st.integers(-900, 900))
 def test_sqnr_does_not_depend_on_the_unit(values: np.ndarray, error: float, exponent: int) -> None:
     """Both arrays scaled by a power of two give the same figure: nothing overflows or vanishes."""
@@ -65,6 +68,7 @@ def test_sqnr_is_computed_in_float64() -> None:
     assert sqnr_db(reference, test) == pytest.approx(exact, abs=1e-9)
 
 
+@settings(deadline=None)
 @given(_VECTORS, st.floats(1e-3, 1e3))
 def test_cosine_ignores_length_and_knows_direction(values: np.ndarray, factor: float) -> None:
     """Cosine is 1 for the same direction and -1 for the opposite one, at any magnitude."""
@@ -80,6 +84,7 @@ def test_cosine_of_a_right_angle_and_of_nothing_is_zero() -> None:
     assert cosine(np.zeros(3), np.ones(3)) == 0.0
 
 
+@settings(deadline=None)
 @given(_CODES, _CODES)
 def test_max_lsb_is_the_largest_step_without_wrapping(one: np.ndarray, two: np.ndarray) -> None:
     """Int8 codes are compared as integers: -128 against 127 is 255 steps."""
@@ -92,6 +97,7 @@ def test_max_lsb_spans_the_whole_range() -> None:
     assert max_lsb(np.array([-128], np.int8), np.array([127], np.int8)) == 255
 
 
+@settings(deadline=None)
 @given(hnp.arrays(np.int8, (5, 7), elements=st.integers(-2, 2)), st.integers(1, 9))
 def test_ranking_breaks_ties_by_the_lowest_index(scores: np.ndarray, count: int) -> None:
     """Best first, and among equals the lowest index, at every place."""
