@@ -116,6 +116,7 @@ def _print(request: TrainRequest, result: TrainResult) -> None:
     learning = ", ".join(
         f"{part} from epoch {epoch}" for epoch, part in frozen["learning_from_epoch"].items()
     )
+    folders = ["--data", str(request.data), "--val", str(request.val)]
     print_lines(
         f"model        {model['id']} at {model['resolution_px']} px, {len(record['classes'])} classes",
         f"start        {record['start']['source']}  sha256 {record['start']['sha256'][:16]}",
@@ -124,7 +125,7 @@ def _print(request: TrainRequest, result: TrainResult) -> None:
         f"time         {record['seconds']:.0f} s, {record['epochs']} epochs, {record['stopped']}",
         f"run          {record['run']}",
         f"{result.path}  {record['size_bytes']:,} bytes  sha256 {record['sha256']}",
-        f"next: {shlex.join(_next_words(request, 'qat', ['--data', str(request.data)]))}",
+        f"next: {shlex.join(_next_words(request, 'qat', folders))}",
         f"      {shlex.join(_next_words(request, 'convert', ['--int8', '--calibration', str(request.data)]))}",
     )
 

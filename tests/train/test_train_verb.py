@@ -142,7 +142,10 @@ def test_what_is_printed_ends_with_commands_to_copy(
     out, _ = capsys.readouterr()
     assert "of 6, epoch" in out
     assert f"sha256 {sha256_of_file(output)}" in out
-    assert f"edge-effnet qat --model lite0 --weights {output} --resolution 32" in out
+    data = f"--data {folder / 'train'} --val {folder / 'val'}"
+    assert (
+        f"edge-effnet qat --model lite0 --weights {output} --resolution 32 {data} -o lite0_int8.tflite" in out
+    )
     assert f"edge-effnet convert --model lite0 --weights {output} --resolution 32" in out
 
 

@@ -76,6 +76,12 @@ def test_a_drop_that_equals_the_budget_meets_it() -> None:
     assert not _result("ptq", 1.0 + 1e-6).meets(1.0)
 
 
+def test_of_equal_drops_the_better_agreement_is_kept() -> None:
+    """Where no rung meets the budget; of equals in both the cheaper one."""
+    rungs = [_result("one", 2.0, 94.0), _result("two", 2.0, 96.0), _result("three", 2.0, 96.0)]
+    assert choose(rungs, 1.0) == (rungs[1], False)
+
+
 def test_a_negative_drop_is_a_gain() -> None:
     """A model that is better than the float network meets any budget."""
     assert choose([_result("ptq", -0.4)], 0.0) == (_result("ptq", -0.4), True)
