@@ -117,7 +117,8 @@ class WeightQuantizer(tfmot.quantizers.Quantizer):  # type: ignore[misc]  # the 
         codes = inputs + tf.stop_gradient(codes - inputs)
         shape = [1] * len(inputs.shape)
         shape[self.channel_axis] = -1
-        return codes * tf.reshape(self.scales * tf.exp(weights[GAIN_VARIABLE]), shape)
+        scales = tf.cast(self.scales, inputs.dtype) * tf.exp(weights[GAIN_VARIABLE])
+        return codes * tf.reshape(scales, shape)
 
     def get_config(self) -> dict[str, Any]:
         """Return what another one like this is made of."""
@@ -144,7 +145,7 @@ class BiasQuantizer(tfmot.quantizers.Quantizer):  # type: ignore[misc]  # the to
 
     def __call__(self, inputs: Any, training: Any, weights: dict[str, Any], **_: Any) -> Any:  # noqa: ARG002
         """Return the real bias."""
-        return self.bias + self.step * inputs
+        return import_tensorflow().cast(self.bias, inputs.dtype) + self.step * inputs
 
     def get_config(self) -> dict[str, Any]:
         """Return what another one like this is made of."""

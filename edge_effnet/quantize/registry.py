@@ -33,6 +33,13 @@ __all__ = ["EfficientNetScheme", "LayerRow", "layer_rows"]
 tfmot: Any = import_tfmot()
 
 
+_ONCE: Final = frozenset({"dense", "logistic", "softmax"})
+"""Operators whose kernel rounds a real number once; an average of codes, in contrast, has many exact halves."""
+
+_HARDLY: Final = 2.0**-31
+"""A unit, in steps of the output, that rounds nothing by itself."""
+
+
 @dataclass(frozen=True)
 class LayerRow:
     """How the layers of one operator kind are rounded.
@@ -121,10 +128,14 @@ class _Registry(tfmot.QuantizeRegistry):  # type: ignore[misc]  # the toolkit ha
     def get_quantize_config(self, layer: Any) -> Any:
         """Return the configuration of a layer."""
         if layer.name == INPUT_LAYER:
-            return _Config(LayerRow(), [], self._moving(self._quantized.graph.input_name))
+            return _Config(LayerRow(), [], self._entry())
         node = self._nodes[layer.name]
         row = _ROWS[node.kind]
         return _Config(row, self._weights(node, row), self._output(node))
+
+    def _entry(self) -> GridQuantizer | KernelQuantizer:
+        name = self._quantized.graph.input_name
+        return KernelQuantizer(self._quantized.grids[name], None, 1) if self._exact else self._moving(name)
 
     def _output(self, node: Node) -> GridQuantizer | KernelQuantizer:
         return self._exactly(node) if self._exact else self._moving(node.name)
@@ -135,6 +146,8 @@ class _Registry(tfmot.QuantizeRegistry):  # type: ignore[misc]  # the toolkit ha
         summed = math.prod(shape[1:3]) if node.kind == "mean" else 1
         scales = None if weights is None else weights.scales
         unit = accumulator_unit(node, [grids[name] for name in node.inputs], scales, summed=summed)
+        if unit is None and node.kind in _ONCE:
+            unit = grids[node.name].scale * _HARDLY
         return KernelQuantizer(grids[node.name], unit, summed)
 
     def _moving(self, tensor: str) -> GridQuantizer:
@@ -144,7 +157,7 @@ class _Registry(tfmot.QuantizeRegistry):  # type: ignore[misc]  # the toolkit ha
         if not row.weights:
             return []
         scales = self._quantized.weights[node.name].scales
-        bias = real_bias(self._quantized, node).astype(np.float32)
+        bias = real_bias(self._quantized, node)
         return [
             WeightQuantizer(scales, row.channel_axis),
             BiasQuantizer(bias, self._quantized.grids[node.name].scale),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from edge_effnet.models.keras import import_tfmot
+from edge_effnet.models.keras import import_keras, import_tfmot
 from edge_effnet.quantize.scheme import (
     BIAS_LIMIT,
     QMAX,
@@ -21,6 +22,8 @@ from edge_effnet.quantize.scheme import (
 from edge_effnet.quantize.twin import CUSTOM_OBJECTS, keras_from_graph, layer_name
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from edge_effnet.models.graph import Node
 
 __all__ = ["output_of", "read_back", "trainable_model"]
@@ -43,10 +46,23 @@ def trainable_model(quantized: QuantizedGraph, *, learn_grids: bool = True, exac
     from edge_effnet.quantize.registry import EfficientNetScheme
 
     tfmot = import_tfmot()
-    with tfmot.quantize_scope(CUSTOM_OBJECTS):
+    # In float64 the integer accumulators of every variant can be told from the real values that a layer gives.
+    with tfmot.quantize_scope(CUSTOM_OBJECTS), _arithmetic("float64" if exact else "float32"):
         annotated = keras_from_graph(quantized.graph, tfmot.quantize_annotate_layer)
         scheme = EfficientNetScheme(quantized, learn_grids=learn_grids, exact=exact)
         return tfmot.quantize_apply(annotated, scheme, quantized_layer_name_prefix=_PREFIX)
+
+
+@contextlib.contextmanager
+def _arithmetic(dtype: str) -> Iterator[None]:
+    """Let layers that are made inside compute in a type."""
+    backend = import_keras().backend
+    before = backend.floatx()
+    backend.set_floatx(dtype)
+    try:
+        yield
+    finally:
+        backend.set_floatx(before)
 
 
 def read_back(model: Any, quantized: QuantizedGraph) -> QuantizedGraph:

@@ -69,7 +69,7 @@ def write_outcome(
         model={"id": built.id, "resolution_px": built.resolution_px, "weights": asdict(built.weights)},
         latency=latency,
         folder=folder.path,
-        notes=_notes(chosen, workshop),
+        notes=(*_notes(chosen, workshop), *_busy(latency)),
         seconds=dict(reporter.seconds),
     )
     write_json(folder.path / _RECORD, found.to_record(), force=True)
@@ -105,6 +105,16 @@ def _copy(folder: RunFolder, chosen: RungResult, outputs: Outputs, reporter: Rep
     model = folder.model(chosen.name)
     contract = json.loads(model.with_suffix(".contract.json").read_text(encoding="utf-8"))
     outputs.write(model.read_bytes(), {**contract, "file": outputs.model.name}, reporter)
+
+
+def _busy(latency: dict[str, Any]) -> tuple[str, ...]:
+    """Return a warning where other programs had the processors while the models were timed."""
+    load, cpus = latency["load_average"], latency["host"]["cpus"]
+    if load is None or cpus is None or load <= cpus:
+        return ()
+    return (
+        f"the machine was busy (load {load:.1f} on {cpus} processors): median_ms is too long, ratios may hold",
+    )
 
 
 def _notes(chosen: RungResult, workshop: Workshop) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from edge_effnet.errors import DataError, OutputExistsError, UnknownNameError, U
 from edge_effnet.evaluate import candidate_from_tflite, evaluate, read_labelled_set
 from edge_effnet.inspect.summary import inspect_file
 from edge_effnet.progress import Silent
-from edge_effnet.tune import Climb, Distilled, TuneRequest, climb
+from edge_effnet.tune import Climb, Distilled, TuneRequest, climb, outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -140,6 +140,13 @@ def test_all_rungs_are_timed_in_one_run(climbed: tuple[Climb, _Distiller, Silent
     assert found.latency["n"] == 3
     assert found.latency["threads"] == 1
     assert found.latency["kind"] == "measured"
+
+
+@pytest.mark.parametrize(("load", "said"), [(0.5, False), (2.0, False), (5.0, True), (None, False)])
+def test_times_of_a_busy_machine_say_so(load: float | None, said: bool) -> None:
+    """More programs than processors: the times are no measure of the models."""
+    notes = outcome._busy({"load_average": load, "host": {"cpus": 2}})
+    assert any("busy" in note for note in notes) is said
 
 
 def test_a_climb_that_is_resumed_computes_no_logits_and_makes_no_model(
