@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shlex
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
     from rich.progress import Progress, TaskID
 
-__all__ = ["TerminalReporter", "print_json", "print_lines", "print_table"]
+__all__ = ["TerminalReporter", "print_json", "print_lines", "print_table", "resumable"]
 
 _MARKS = {"info": "·", "warning": "!", "skipped": "-"}
 
@@ -27,6 +28,17 @@ def print_json(record: Any) -> None:
 def print_lines(*lines: str) -> None:
     """Print plain result lines on stdout."""
     sys.stdout.writelines(line + "\n" for line in lines)
+
+
+@contextlib.contextmanager
+def resumable() -> Iterator[None]:
+    """On Ctrl-C, say on stderr which command goes on: the one that was given, with --resume."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        words = [word for word in sys.argv[1:] if word not in ("--resume", "--force")]
+        sys.stderr.write(f"resume with: {shlex.join(['edge-effnet', *words, '--resume'])}\n")
+        raise
 
 
 def print_table(

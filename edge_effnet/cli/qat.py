@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from edge_effnet.cli.console import TerminalReporter, print_json, print_lines, print_table
+from edge_effnet.cli.console import TerminalReporter, print_json, print_lines, print_table, resumable
 
 if TYPE_CHECKING:
     from edge_effnet.qat import QatResult
@@ -70,7 +70,8 @@ def qat(
         feature_weight=feature_weight,
     )  # fmt: skip
     request = QatRequest(convert, data, val, labels, settings, run, resume)
-    result = train_quantized(request, TerminalReporter(quiet=as_json))
+    with resumable():
+        result = train_quantized(request, TerminalReporter(quiet=as_json))
     if as_json:
         print_json(result.record)
     else:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import shlex
-import sys
 from pathlib import Path  # noqa: TC003  # typer reads the annotation at run time
 from typing import TYPE_CHECKING, Any
 
 import typer
 
-from edge_effnet.cli.console import TerminalReporter, print_json, print_lines, print_table
+from edge_effnet.cli.console import TerminalReporter, print_json, print_lines, print_table, resumable
 
 if TYPE_CHECKING:
     from edge_effnet.train.fit import TrainRequest, TrainResult
@@ -89,21 +88,12 @@ def train(
         settings=settings, strategy=strategy, precision=precision, run_folder=run, resume=resume, force=force,
         deadline_s=None if minutes is None else 60.0 * minutes,
     )  # fmt: skip
-    try:
+    with resumable():
         result = fit(request, TerminalReporter(quiet=as_json))
-    except KeyboardInterrupt:
-        sys.stderr.write(f"resume with: {_resume_command()}\n")
-        raise
     if as_json:
         print_json(result.record)
     else:
         _print(request, result)
-
-
-def _resume_command() -> str:
-    """Return the command line that was given, with --resume."""
-    words = [word for word in sys.argv[1:] if word not in ("--resume", "--force")]
-    return shlex.join(["edge-effnet", *words, "--resume"])
 
 
 def _print(request: TrainRequest, result: TrainResult) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from edge_effnet.cli.console import TerminalReporter, print_json, print_lines, print_table
+from edge_effnet.cli.console import TerminalReporter, print_json, print_lines, print_table, resumable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -78,7 +78,8 @@ def tune(
         until=until, resume=resume, force=force, resolution_px=resolution, num_classes=num_classes,
         class_names=class_names, latency_runs=runs,
     )  # fmt: skip
-    found = climb(request, TerminalReporter(quiet=as_json))
+    with resumable():
+        found = climb(request, TerminalReporter(quiet=as_json))
     record = found.to_record()
     if as_json:
         print_json(record)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from edge_effnet.artifacts import sha256_of_file
 from edge_effnet.errors import ConversionError, GateError
+from edge_effnet.qat.settings import settings_from
 from edge_effnet.tune.folder import key_of
 from edge_effnet.tune.judge import Verdict, judge
 from edge_effnet.tune.record import RungResult, SkippedRung
@@ -114,8 +115,11 @@ class Ladder:
 
     def _options(self, rung: Rung) -> dict[str, Any]:
         """Return what else a rung depends on."""
-        steps = {"steps": self._request.steps} if rung.distil else {}
-        return {**steps, **({"keep_blocks": self._request.keep_blocks} if rung.mixed else {})}
+        training = settings_from(steps=self._request.steps, seed=self._request.seed).to_record()
+        return {
+            **({"training": training} if rung.distil else {}),
+            **({"keep_blocks": self._request.keep_blocks} if rung.mixed else {}),
+        }
 
     def _made(self, rung: Rung, key: str) -> dict[str, Any]:
         path = self._folder.room(rung.name, key)

@@ -67,6 +67,22 @@ def _refuses_to_start_over(photographs: Path, output: Path, capsys: pytest.Captu
     assert output.read_bytes() == before
 
 
+def test_an_interrupted_run_says_which_command_goes_on(
+    photographs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Exit code 130, and the same command with --resume."""
+    from edge_effnet.qat import run as stage
+
+    def interrupted(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(stage, "prepare", interrupted)
+    words = arguments(photographs, tmp_path / "q.tflite")
+    monkeypatch.setattr("sys.argv", ["edge-effnet", *words])
+    assert run(words) == 130
+    assert f"resume with: edge-effnet {' '.join(words)} --resume" in capsys.readouterr().err
+
+
 @pytest.mark.usefixtures("no_build")
 @pytest.mark.parametrize(
     ("more", "code", "said"),
