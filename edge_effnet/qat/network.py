@@ -69,12 +69,15 @@ class Distillation:
             pixels: ``(n, side, side, 3)``, RGB in 0..255.
             targets: ``(n, classes)`` probabilities of the labels; ``(n, 0)`` where there are none.
             step: Counted from 0.
+
+        Returns:
+            The loss, and the ``agreement`` of the batch's first classes with the teacher's, in percent.
         """
         share = self._settings.share_at(step)
         for name, optimizer in self._optimizers.items():
             optimizer.learning_rate.assign(share * getattr(self._settings.rates, name))
         loss, agreement = self._step(pixels, targets)
-        return {"loss": float(loss), "agreement": float(agreement)}
+        return {"loss": float(loss), "agreement": 100.0 * float(agreement)}
 
     def teach(self, pixels: npt.NDArray[np.uint8], batch_size: int) -> npt.NDArray[np.float32]:
         """Return the float network's logits ``(n, classes)`` for ``(n, side, side, 3)`` pictures."""

@@ -62,6 +62,7 @@ def test_distillation_brings_the_int8_graph_nearer_to_the_float_network(
     assert done.kept != "calibrated"
     assert done.judgements[done.kept].divergence < 0.7 * done.judgements["calibrated"].divergence
     assert done.judgements[done.kept].sqnr_db > done.judgements["calibrated"].sqnr_db + 0.5
+    assert 50.0 < done.outcome.history[-1]["agreement"] <= 100.0, "in percent, as on held-out pictures"
 
 
 def test_what_training_spoils_is_not_kept(run: Callable[..., Distilled], graph: Graph) -> None:
