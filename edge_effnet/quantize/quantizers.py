@@ -98,16 +98,17 @@ class WeightQuantizer(tfmot.quantizers.Quantizer):  # type: ignore[misc]  # the 
     Args:
         scales: Real value of one step, for each output channel.
         channel_axis: Which axis of the layer's kernel the output channels are.
+        gains: How many factors of the scales are learned: one per channel, or one where the kernel has one scale in all.
     """
 
-    def __init__(self, scales: Any, channel_axis: int) -> None:
-        self.scales, self.channel_axis = scales, channel_axis
+    def __init__(self, scales: Any, channel_axis: int, gains: int) -> None:
+        self.scales, self.channel_axis, self.gains = scales, channel_axis, gains
 
     def build(self, tensor_shape: Any, name: str, layer: Any) -> dict[str, Any]:
-        """Make the (log) factor of every channel's scale."""
+        """Make the (log) factors of the scales."""
         del tensor_shape
         return {
-            GAIN_VARIABLE: layer.add_weight(f"{name}_{GAIN_VARIABLE}", self.scales.shape, initializer="zeros")
+            GAIN_VARIABLE: layer.add_weight(f"{name}_{GAIN_VARIABLE}", (self.gains,), initializer="zeros")
         }
 
     def __call__(self, inputs: Any, training: Any, weights: dict[str, Any], **_: Any) -> Any:  # noqa: ARG002
@@ -122,7 +123,7 @@ class WeightQuantizer(tfmot.quantizers.Quantizer):  # type: ignore[misc]  # the 
 
     def get_config(self) -> dict[str, Any]:
         """Return what another one like this is made of."""
-        return {"scales": self.scales.tolist(), "channel_axis": self.channel_axis}
+        return {"scales": self.scales.tolist(), "channel_axis": self.channel_axis, "gains": self.gains}
 
 
 class BiasQuantizer(tfmot.quantizers.Quantizer):  # type: ignore[misc]  # the toolkit has no types

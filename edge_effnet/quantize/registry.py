@@ -48,19 +48,21 @@ class LayerRow:
         weights: Whether it has a kernel and a bias.
         channel_axis: Of the kernel, the axis of the output channels.
         kernel: Name of the Keras layer's kernel.
+        per_channel: Whether every output channel has a scale of its own; a dense layer has one in all.
         output: Whether its output is rounded; the int8 kernels of the others only move codes.
     """
 
     weights: bool = False
     channel_axis: int = -1
     kernel: str = "kernel"
+    per_channel: bool = True
     output: bool = True
 
 
 _ROWS: Final[dict[str, LayerRow]] = {
     "conv": LayerRow(weights=True),
     "depthwise": LayerRow(weights=True, channel_axis=2, kernel="depthwise_kernel"),
-    "dense": LayerRow(weights=True),
+    "dense": LayerRow(weights=True, per_channel=False),
     "logistic": LayerRow(),
     "hard_swish": LayerRow(),
     "mul": LayerRow(),
@@ -159,7 +161,7 @@ class _Registry(tfmot.QuantizeRegistry):  # type: ignore[misc]  # the toolkit ha
         scales = self._quantized.weights[node.name].scales
         bias = real_bias(self._quantized, node)
         return [
-            WeightQuantizer(scales, row.channel_axis),
+            WeightQuantizer(scales, row.channel_axis, len(scales) if row.per_channel else 1),
             BiasQuantizer(bias, self._quantized.grids[node.name].scale),
         ]
 

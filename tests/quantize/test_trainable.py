@@ -139,6 +139,20 @@ def test_every_trained_variable_gets_a_gradient_and_reaches_the_file(tiny_quanti
         assert after != before, f"{variable.name} is trained and left behind"
 
 
+def test_the_file_computes_what_was_trained(tiny_quantized: QuantizedGraph) -> None:
+    """After a change of everything, scales of channels included: a dense layer's file has one scale for all outputs."""
+    model = trainable_model(tiny_quantized)
+    draws = np.random.default_rng(5)
+    for variable in model.trainable_weights:
+        size = 0.3 if variable.name.endswith("gain:0") else 0.02
+        variable.assign(variable + draws.normal(0.0, size, variable.shape).astype(np.float32))
+    back = read_back(model, tiny_quantized)
+    local = LocalModel(tflite_from_quantized(back), "reference")
+    given = np.stack([local.logits(picture) for picture in pictures(8)])
+    steps = np.abs(logits(model, back, count=8) - given) / back.grids[back.graph.output_name].scale
+    assert steps.mean() < 1.5
+
+
 def test_what_comes_back_is_what_was_trained(tiny_quantized: QuantizedGraph) -> None:
     """After a change of everything, the trained model and the graph read back from it agree."""
     model = trainable_model(tiny_quantized)
