@@ -69,8 +69,11 @@ def test_a_folder_that_cannot_be_written_is_exit_3(
     assert "cannot be written" in capsys.readouterr().err
 
 
+# A job in the background may inherit an ignored SIGINT, which a terminal never gives.
 _SIGNALLING = """
+import signal
 import sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from edge_effnet.cli.main import main
 from edge_effnet.convert import {module} as module
 genuine = module.{function}
