@@ -17,30 +17,20 @@ __all__ = ["train"]
 
 
 def train(
-    model: str = typer.Option(
-        ..., "--model", help="Variant or baseline, such as lite0 (see edge-effnet list)."
-    ),
+    model: str = typer.Option(..., "--model", help="Variant or baseline, such as lite0."),
     data: Path = typer.Option(..., "--data", help="Folder to learn from, one sub-folder per class."),
     val: Path = typer.Option(..., "--val", help="Folder to judge by, with the same classes."),
     weights: str = typer.Option("imagenet", "--weights", help="imagenet, random, or a weights file."),
     epochs: int = typer.Option(12, "--epochs", help="Passes over the pictures."),
-    head_only: bool = typer.Option(
-        False, "--head-only", help="Teach the classifier alone: minutes become seconds."
-    ),
+    head_only: bool = typer.Option(False, "--head-only", help="Teach the classifier alone: seconds."),
     batch_size: int = typer.Option(32, "--batch-size", help="Pictures in a step."),
-    learning_rate: float = typer.Option(
-        2e-4, "--learning-rate", help="Highest rate once the body learns too."
-    ),
-    head_rate: float = typer.Option(
-        5e-3, "--head-rate", help="Highest rate while the classifier learns alone."
-    ),
+    learning_rate: float = typer.Option(2e-4, "--learning-rate", help="Highest once the body learns too."),
+    head_rate: float = typer.Option(5e-3, "--head-rate", help="Highest while the classifier learns alone."),
     resolution: int = typer.Option(
         None, "--resolution", help="Side of the square input in pixels. [default: the model's]"
     ),
     augment: str = typer.Option(
-        "light",
-        "--augment",
-        help="none, light, medium or strong; rows may follow: medium,mixup=0.2,colour=0.",
+        "light", "--augment", help="none, light, medium, strong; rows may follow: medium,mixup=0.2,colour=0."
     ),
     unfreeze: str = typer.Option(
         None,
@@ -48,24 +38,16 @@ def train(
         help="What learns from which epoch on, such as 0:head,8:block5. [default: 0:head, and late from half of them on]",
     ),
     batch_norm: str = typer.Option("frozen", "--batch-norm", help="frozen or trained."),
-    class_weights: str = typer.Option(
-        "none", "--class-weights", help="none, or auto: rare classes count more."
-    ),
-    label_smoothing: float = typer.Option(
-        0.1, "--label-smoothing", help="Probability spread over all classes."
-    ),
+    class_weights: str = typer.Option("none", "--class-weights", help="none; auto: rare ones count more."),
+    label_smoothing: float = typer.Option(0.1, "--label-smoothing", help="Spread over all classes."),
     dropout: float = typer.Option(0.2, "--dropout", help="Share of the features hidden from the classifier."),
     weight_decay: float = typer.Option(0.02, "--weight-decay", help="Of kernels, relative to the rate."),
     ema: float = typer.Option(0.98, "--ema", help="Decay of the mean of the weights that is kept; 0 = off."),
-    patience: int = typer.Option(
-        None, "--patience", help="Stop after so many epochs without a better one. [default: never]"
-    ),
+    patience: int = typer.Option(None, "--patience", help="Stop after so many epochs without a better one."),
     minutes: float = typer.Option(None, "--minutes", help="Begin no epoch that would end later than this."),
     seed: int = typer.Option(0, "--seed", help="Of the new classifier, the order and the augmentation."),
     strategy: str = typer.Option("auto", "--strategy", help="auto, one, mirrored or multiworker."),
-    precision: str = typer.Option(
-        "auto", "--precision", help="auto, float32 or mixed (bfloat16, GPUs only)."
-    ),
+    precision: str = typer.Option("auto", "--precision", help="auto, float32 or mixed (bfloat16, GPUs)."),
     run: Path = typer.Option(None, "--run", metavar="DIR", help="Run folder. [default: OUT with .run]"),
     resume: bool = typer.Option(False, "--resume", help="Go on with the run in the run folder."),
     output: Path = typer.Option(..., "-o", "--output", help="File to write, NAME.weights.h5."),

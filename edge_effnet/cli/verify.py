@@ -82,17 +82,10 @@ def verify(
         _check_plot(plot, force=force)
     reporter = TerminalReporter(quiet=as_json)
     found = run(
-        float_model,
-        int8_model,
-        data,
-        engines=engine or None,
-        limit=limit,
-        reference_images=reference_images,
-        layer_images=layer_images,
-        sensitivity_images=sensitivity_images if sensitivity or plot else 0,
-        seed=seed,
-        reporter=reporter,
-    )
+        float_model, int8_model, data, engines=engine or None, limit=limit, reference_images=reference_images,
+        layer_images=layer_images, sensitivity_images=sensitivity_images if sensitivity or plot else 0,
+        seed=seed, reporter=reporter,
+    )  # fmt: skip
     drawn, missing = _draw(found, plot, force=force)
     if missing:
         reporter.note("warning", missing)
