@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from edge_effnet.inspect import Model, Operator, Subgraph, Tensor
     from edge_effnet.models.graph import NodeKind
 
-__all__ = ["Rebuilder", "Rebuilt", "grid_of", "outputs_last", "rebuild"]
+__all__ = ["Rebuilder", "Rebuilt", "grid_of", "only_graph", "outputs_last", "rebuild"]
 
 _BOTH_INTERFACES: Final = 128
 """What a uint8 code is above the int8 code of the same value."""
@@ -67,10 +67,19 @@ def rebuild(model: Model) -> Rebuilt:
     Raises:
         NotRebuildable: It holds an operator, an option or a number type outside the table; the message says which.
     """
+    walker = Rebuilder(only_graph(model))
+    return Rebuilt(QuantizedGraph(walker.run(), walker.grids, walker.weights))
+
+
+def only_graph(model: Model) -> Subgraph:
+    """Return the graph of a file that has one, with one input and one output.
+
+    Raises:
+        NotRebuildable: It has not.
+    """
     if len(model.subgraphs) != 1 or len(model.main.inputs) != 1 or len(model.main.outputs) != 1:
         raise NotRebuildable("the model does not have one graph with one input and one output")
-    walker = Rebuilder(model.main)
-    return Rebuilt(QuantizedGraph(walker.run(), walker.grids, walker.weights))
+    return model.main
 
 
 class Rebuilder:

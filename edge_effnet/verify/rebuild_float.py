@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from edge_effnet.variants.spec import Normalisation
-from edge_effnet.verify.rebuild import Rebuilder, outputs_last
+from edge_effnet.verify.rebuild import Rebuilder, only_graph, outputs_last
 from edge_effnet.verify.rows import NotRebuildable, constant_of, refusal
 
 if TYPE_CHECKING:
@@ -29,9 +29,7 @@ def rebuild_float(model: Model) -> Graph:
     Raises:
         NotRebuildable: It holds an operator, an option or a number type outside the table; the message says which.
     """
-    if len(model.subgraphs) != 1 or len(model.main.inputs) != 1 or len(model.main.outputs) != 1:
-        raise NotRebuildable("the model does not have one graph with one input and one output")
-    return _FloatRebuilder(model.main).run()
+    return _FloatRebuilder(only_graph(model)).run()
 
 
 class _FloatRebuilder(Rebuilder):
