@@ -53,7 +53,7 @@ def _against_teacher(folder: Path, prepared: Prepared, model: Path, reporter: Re
             chunk = [
                 each
                 for path in paths[start : start + _BATCH]
-                if (each := _pixels(path, prepared)) is not None
+                if (each := _pixels(path, prepared, reporter)) is not None
             ]
             reporter.advance(min(_BATCH, len(paths) - start))
             if chunk:
@@ -64,11 +64,12 @@ def _against_teacher(folder: Path, prepared: Prepared, model: Path, reporter: Re
     return compare(np.concatenate(wanted), np.concatenate(given)).to_record()
 
 
-def _pixels(path: Path, prepared: Prepared) -> Any:
+def _pixels(path: Path, prepared: Prepared, reporter: Reporter) -> Any:
     try:
         return load_pixels(path, prepared.preprocessing)
-    except DataError:
-        return None  # the evaluation below names it; without labels the count says how many were read
+    except DataError as error:
+        reporter.note("skipped", f"{path}: {error.message}")
+        return None
 
 
 def _against_labels(
