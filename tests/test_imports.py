@@ -25,10 +25,12 @@ ALLOWED: dict[str, set[str]] = {
     "errors": set(),
     "progress": set(),
     "artifacts": {"errors"},
+    "process": {"errors"},
+    "environment": {"errors", "process"},
     "images": {"errors"},
     "schemas": {"errors"},
     "variants": {"errors"},
-    "runtimes": {"errors"},
+    "runtimes": BASE | {"process", "environment"},
     "inspect": BASE,
     "calibrate": BASE | {"images"},
     "models": BASE | {"variants"},
@@ -66,9 +68,14 @@ ALLOWED: dict[str, set[str]] = {
         "images",
     },
     "quickstart": BASE | {"calibrate", "convert", "inspect", "evaluate", "runtimes", "images"},
+    "bench": BASE | {"process", "environment", "inspect", "runtimes", "variants"},
+    "report": BASE | {"environment", "schemas"},
+    "config": BASE | {"variants"},
+    "chain": BASE | {"config", "process", "environment", "variants"},
     "__main__": {"cli"},
     "cli": BASE
-    | {"variants", "train", "qat", "convert", "inspect", "verify", "evaluate", "tune", "quickstart"},
+    | {"variants", "train", "qat", "convert", "inspect", "verify", "evaluate", "tune", "quickstart"}
+    | {"bench", "report", "chain", "config", "runtimes", "environment"},
 }
 """Part of the package -> the parts that it may import: the line of the pipeline, read backwards."""
 
