@@ -62,7 +62,10 @@ def evaluate(
     if gallery is not None:
         library.write_gallery(gallery, found, pictures, candidates[0].preprocessing, force=force)
     if as_json:
-        print_json(found.to_record() | {"gallery": None if gallery is None else str(gallery)})
+        record = found.to_record() | {"gallery": None if gallery is None else str(gallery)}
+        if gallery is not None:
+            library.add_thumbnails(record, found, pictures, candidates[0].preprocessing)
+        print_json(record)
         return
     _print_tables(found)
     if gallery is not None:

@@ -12,7 +12,7 @@ from edge_effnet.evaluate.candidates import (
 )
 from edge_effnet.evaluate.classes import ModelClasses
 from edge_effnet.evaluate.data import LabelledPictures, LabelledSet, Picture, Skipped
-from edge_effnet.evaluate.gallery import render_gallery, short_names, write_gallery
+from edge_effnet.evaluate.gallery import add_thumbnails, render_gallery, short_names, write_gallery
 from edge_effnet.evaluate.layouts import read_labelled_set
 from edge_effnet.evaluate.record import Evaluation, Judged
 from edge_effnet.evaluate.statistics import (
@@ -34,6 +34,7 @@ __all__ = [
     "PairedCounts",
     "Picture",
     "Skipped",
+    "add_thumbnails",
     "candidate_from_argument",
     "candidate_from_built",
     "candidate_from_keras",

@@ -176,6 +176,7 @@ def _evaluation(
         conditions=conditions,
         seconds=seconds,
         images=answers.indices,
+        files=tuple(pictures.name(index) for index in answers.indices),
         truth=truth,
         judged=judged,
         class_names=alignment.names,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from edge_effnet.artifacts import sha256_of_bytes
 from edge_effnet.convert.contract import tool_versions
 from edge_effnet.errors import DataError, UsageError
 from edge_effnet.evaluate.classes import ModelClasses
@@ -59,6 +60,7 @@ class Candidate:
         gives_probabilities: Whether its output went through softmax already.
         contract: What it says about itself, if anything.
         notes: What was assumed about it.
+        sha256: Of the file; None for a float network by name.
         open: Makes a function from the pixels of one image to its scores, for one thread; None if ``batch`` is set.
         batch: Scores many images at once.
     """
@@ -71,6 +73,7 @@ class Candidate:
     gives_probabilities: bool = False
     contract: ModelContract | None = None
     notes: tuple[str, ...] = ()
+    sha256: str | None = None
     open: Callable[[], Callable[[Pixels], Floats]] | None = None
     batch: BatchScorer | None = None
 
@@ -112,6 +115,7 @@ def candidate_from_tflite(path: Path, engine_name: str) -> Candidate:
         _ends_in_softmax(graph),
         contract,
         notes,
+        sha256_of_bytes(content),
         open=lambda: runtime.load(content).logits,
     )
 

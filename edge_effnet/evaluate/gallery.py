@@ -12,6 +12,7 @@ from PIL import Image
 
 from edge_effnet.artifacts import write_bytes
 from edge_effnet.errors import UsageError
+from edge_effnet.evaluate.answers import class_name, surest_first
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,12 +22,15 @@ if TYPE_CHECKING:
     from edge_effnet.evaluate.record import Evaluation, Judged
     from edge_effnet.images import Pixels, Preprocessing
 
-__all__ = ["render_gallery", "short_names", "write_gallery"]
+__all__ = ["add_thumbnails", "render_gallery", "short_names", "write_gallery"]
 
 _SHOWN = 60
 """Images per section: at 13 kB each the page stays below 2 MB."""
 
 _SIDE_PX = 224
+_RECORD_SIDE_PX = 128
+"""In a record: 4 kB each."""
+
 _QUALITY = 82
 _GUESSES = 3
 _CLASSES = 10
@@ -99,6 +103,19 @@ def render_gallery(evaluation: Evaluation, pictures: LabelledPictures, preproces
     )
 
 
+def add_thumbnails(
+    record: dict[str, Any],
+    evaluation: Evaluation,
+    pictures: LabelledPictures,
+    preprocessing: Preprocessing,
+) -> None:
+    """Fill in ``image`` of every image under ``disagreements``: a small JPEG as a data URI, for a later report."""
+    for side in record["disagreements"]:
+        for answer in side["images"]:
+            pixels = pictures.load(evaluation.images[answer["index"]], preprocessing)
+            answer["image"], _ = _thumbnail(pixels, _RECORD_SIDE_PX)
+
+
 def short_names(paths: Sequence[str]) -> tuple[str, ...]:
     """Return what tells the paths apart: the file names where they differ, else the whole paths."""
     names = tuple(path.replace("\\", "/").rsplit("/", 1)[-1] for path in paths)
@@ -151,18 +168,11 @@ def _sections(
             int(np.count_nonzero(chosen)),
             tuple(
                 _card(evaluation, place, names, pictures, preprocessing)
-                for place in _surest_first(chosen, wrong)
+                for place in surest_first(chosen, wrong)[:_SHOWN]
             ),
         )
         for identifier, title, chosen, wrong in parts
     )
-
-
-def _surest_first(chosen: np.ndarray[Any, np.dtype[np.bool_]], wrong: Judged) -> list[int]:
-    """Return which images to show: those on which the wrong answer was given with most confidence."""
-    places = np.flatnonzero(chosen)
-    order = np.argsort(-wrong.confidences[places, 0], kind="stable")
-    return [int(place) for place in places[order][:_SHOWN]]
 
 
 def _card(
@@ -178,27 +188,21 @@ def _card(
         _ModelAnswer(name, bool(judged.right[place]), _guesses(evaluation, judged, place, truth))
         for name, judged in zip(names, evaluation.judged[:2], strict=False)
     )
-    return _Card(thumbnail, side_px, _class_name(evaluation, truth), pictures.name(index), answers)
+    return _Card(thumbnail, side_px, class_name(evaluation.class_names, truth), pictures.name(index), answers)
 
 
 def _guesses(evaluation: Evaluation, judged: Judged, place: int, truth: int) -> tuple[_Guess, ...]:
     pairs = zip(judged.labels[place].tolist(), judged.confidences[place].tolist(), strict=True)
     return tuple(
-        _Guess(_class_name(evaluation, label), f"{100 * share:.1f}", label == truth)
+        _Guess(class_name(evaluation.class_names, label), f"{100 * share:.1f}", label == truth)
         for label, share in list(pairs)[:_GUESSES]
     )
 
 
-def _class_name(evaluation: Evaluation, label: int) -> str:
-    if label < 0:
-        return "background" if label == -1 else "a class of this model only"
-    return evaluation.class_names.get(label, f"class {label}")
-
-
-def _thumbnail(pixels: Pixels) -> tuple[str, int]:
+def _thumbnail(pixels: Pixels, side_px: int = _SIDE_PX) -> tuple[str, int]:
     """Return a JPEG as a data URI, and its side in pixels."""
     image = Image.fromarray(pixels)
-    image.thumbnail((_SIDE_PX, _SIDE_PX), Image.Resampling.LANCZOS)
+    image.thumbnail((side_px, side_px), Image.Resampling.LANCZOS)
     stream = io.BytesIO()
     image.save(stream, "JPEG", quality=_QUALITY)
     return f"data:image/jpeg;base64,{base64.b64encode(stream.getvalue()).decode()}", image.width

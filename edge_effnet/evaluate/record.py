@@ -5,6 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from edge_effnet.evaluate.answers import (
+    FINGERPRINT_RULE,
+    confusion_matrix,
+    disagreements,
+    fingerprint,
+    packed,
+    top_confusions,
+)
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -47,6 +56,7 @@ class Evaluation:
         conditions: Engine, workers, versions, host.
         seconds: Wall time of each stage.
         images: Number in the set of each image that was evaluated.
+        files: Its name.
         truth: ``(images,)`` labels.
         judged: Each model's answers, for a gallery.
         class_names: Label -> name.
@@ -60,6 +70,7 @@ class Evaluation:
     conditions: dict[str, Any]
     seconds: dict[str, float]
     images: tuple[int, ...]
+    files: tuple[str, ...]
     truth: npt.NDArray[np.int64]
     judged: tuple[Judged, ...]
     class_names: Mapping[int, str]
@@ -69,12 +80,29 @@ class Evaluation:
         pairs = [pair.to_record() for pair in self.pairs]
         return {
             "schema_version": SCHEMA_VERSION,
-            "models": [model.to_record() for model in self.models],
+            "models": [
+                model.to_record() | self._answers(judged)
+                for model, judged in zip(self.models, self.judged, strict=True)
+            ],
+            "images": {
+                "n": len(self.files),
+                "sha256": fingerprint(self.files, self.truth),
+                "rule": FINGERPRINT_RULE,
+            },
             "paired": pairs[0] if pairs else None,
             "pairs": pairs,
             "worst_classes": [tally.to_record() for tally in self.worst],
+            "disagreements": disagreements(self),
             "skipped": [{"file": item.file, "reason": item.reason} for item in self.skipped],
             "notes": list(self.notes),
             "conditions": self.conditions,
             "seconds": self.seconds,
+        }
+
+    def _answers(self, judged: Judged) -> dict[str, Any]:
+        """Return what the record of a model says of its single answers."""
+        return {
+            "right": packed(judged.right),
+            "confusions": top_confusions(self.truth, judged, self.class_names),
+            "confusion_matrix": confusion_matrix(self.truth, judged, self.class_names),
         }

@@ -42,6 +42,7 @@ class ModelScore:
         ties: Images on which the first place is shared; the tie rule decided them.
         outputs: Number of classes.
         preprocessing: Id of its preprocessing.
+        sha256: Of its file; None for a float network by name.
     """
 
     path: str
@@ -51,6 +52,7 @@ class ModelScore:
     ties: int
     outputs: int
     preprocessing: str
+    sha256: str | None = None
 
     @classmethod
     def of(cls, candidate: Candidate, hits: npt.NDArray[np.bool_], tied: Sequence[bool]) -> ModelScore:
@@ -63,6 +65,7 @@ class ModelScore:
             sum(tied),
             candidate.classes.outputs,
             candidate.preprocessing.id,
+            candidate.sha256,
         )
 
     @property
@@ -79,6 +82,7 @@ class ModelScore:
         """Return one entry of ``models``; shares are in percent."""
         return {
             "path": self.path,
+            "sha256": self.sha256,
             "top1": 100.0 * self.top1 / self.n,
             "top5": 100.0 * self.top5 / self.n,
             "n": self.n,

@@ -153,6 +153,7 @@ def test_many_images_are_cut_short_and_counted(compared: tuple[Evaluation, Label
     many = replace(
         found,
         images=tuple(found.images[place] for place in blue) * 30,
+        files=tuple(found.files[place] for place in blue) * 30,
         truth=found.truth[blue * 30],
         judged=tuple(
             replace(
