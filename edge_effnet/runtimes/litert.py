@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.metadata
-import re
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 
 from edge_effnet.errors import DataError, EdgeEffnetError, EnvironmentFault, UnknownNameError, UsageError
 from edge_effnet.runtimes.base import Available, Missing, TensorSpec
+from edge_effnet.runtimes.complaints import explained
 from edge_effnet.runtimes.tensors import check_input, check_output, input_from_pixels
 
 if TYPE_CHECKING:
@@ -30,16 +30,6 @@ _RESOLVERS = {
     "reference": "BUILTIN_REF",
 }
 """Engine -> name in LiteRT's `OpResolverType`; AUTO is the one that applies the XNNPACK delegate."""
-
-# How LiteRT 2.x names an operator that it cannot run. Flex comes first: its text has the name in another place.
-_UNSUPPORTED = (
-    re.compile(r"(?:Select TensorFlow|Regular TensorFlow) op.*?Node number \d+ \((?P<op>[^)]+)\)", re.DOTALL),
-    re.compile(r"unresolved custom op: (?P<op>[^\s.]+)"),
-    re.compile(
-        r"Didn't find (?:custom )?op for (?:builtin opcode|name) '(?P<op>[^']+)' (?:with )?version '(?P<version>\d+)'"
-    ),
-    re.compile(r"Op builtin_code out of range: (?P<op>\d+)"),
-)
 
 
 @dataclass(frozen=True)
@@ -121,7 +111,7 @@ class LocalModel:
             self._interpreter.set_tensor(self._input_index, value)
             self._interpreter.invoke()
         except (RuntimeError, ValueError) as error:
-            raise _explained(error, self._what, self.engine) from error
+            raise explained(str(error), self._what, self.engine) from error
         output: Tensor = self._interpreter.get_tensor(self._output_index)
         return output
 
@@ -169,7 +159,7 @@ class LocalModel:
             )
             interpreter.allocate_tensors()
         except (RuntimeError, ValueError) as error:
-            raise _explained(error, self._what, self.engine) from error
+            raise explained(str(error), self._what, self.engine) from error
         return interpreter
 
     def _only(self, details: list[dict[str, Any]], kind: str) -> TensorSpec:
@@ -215,23 +205,4 @@ def _spec(detail: dict[str, Any]) -> TensorSpec:
         shape=tuple(int(size) for size in detail["shape"]),
         scale=float(scales[0]) if quantised else None,
         zero_point=int(zeros[0]) if quantised else None,
-    )
-
-
-def _explained(error: Exception, what: str, engine: str) -> EdgeEffnetError:
-    """Turn LiteRT's complaint about a model into an error of this package."""
-    text = str(error)
-    for pattern in _UNSUPPORTED:
-        if match := pattern.search(text):
-            fields = match.groupdict()
-            version = f" version {fields['version']}" if fields.get("version") else ""
-            return EnvironmentFault(
-                f"the engine {engine} has no operator {fields['op']}{version}",
-                got=what,
-                hint="convert the model without it (see `edge-effnet inspect`) or run it where it is supported",
-            )
-    return DataError(
-        f"LiteRT refuses the model: {' '.join(text.split())}",
-        got=what,
-        hint="see `edge-effnet inspect`, then convert the model again",
     )

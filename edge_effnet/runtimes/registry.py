@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from edge_effnet.errors import EnvironmentFault, UnknownNameError
 from edge_effnet.runtimes.base import Available, Missing
@@ -56,22 +56,32 @@ class Registry:
             places[name] = place
         return cls(places)
 
+    @classmethod
+    def with_entry_points(cls, own: dict[str, str], group: str) -> Registry:
+        """Join a table of ours with what installed packages name in an entry-point group."""
+        entries = importlib.metadata.entry_points(group=group)
+        return cls.of(own.items(), ((entry.name, entry.value) for entry in entries))
+
     def names(self) -> tuple[str, ...]:
         """Return every name, in the order of registration."""
         return tuple(self.places)
 
     def load(self, name: str) -> Engine:
-        """Import an engine without probing it.
+        """Import an engine without probing it; see `load_object`."""
+        return cast("Engine", self.load_object(name))
+
+    def load_object(self, name: str) -> Any:
+        """Import what a name stands for.
 
         Raises:
-            UnknownNameError: There is no such engine.
+            UnknownNameError: There is no such name.
             EnvironmentFault: It cannot be imported.
         """
         if name not in self.places:
             raise UnknownNameError("engine", name, self.places)
         module_name, _, attribute = self.places[name].partition(":")
         try:
-            return cast("Engine", getattr(importlib.import_module(module_name), attribute))
+            return getattr(importlib.import_module(module_name), attribute)
         except Exception as error:  # another package's import may raise anything
             raise EnvironmentFault(
                 f"the engine {name} cannot be imported: {error}",
@@ -102,8 +112,7 @@ class Registry:
 
 def registry() -> Registry:
     """Return our engines and those of installed packages."""
-    entries = importlib.metadata.entry_points(group=GROUP)
-    return Registry.of(ENGINES.items(), ((entry.name, entry.value) for entry in entries))
+    return Registry.with_entry_points(ENGINES, GROUP)
 
 
 def engine_names() -> tuple[str, ...]:

@@ -1,0 +1,143 @@
+"""Targets by name: where a model runs. ``scheme`` or ``scheme:rest``, each scheme a row of `TARGETS`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Literal, Protocol, TypeAlias, cast
+
+from edge_effnet.errors import EdgeEffnetError, UnknownNameError, UsageError
+from edge_effnet.runtimes.base import Available, Missing
+from edge_effnet.runtimes.connection import WORKER, Connection
+from edge_effnet.runtimes.registry import Registry
+
+if TYPE_CHECKING:
+    from edge_effnet.runtimes.base import Probe
+
+__all__ = ["TARGETS", "LocalTarget", "Target", "Timing", "WorkerTarget", "target", "target_schemes"]
+
+Timing: TypeAlias = Literal["measured", "modelled", "none"]
+
+TFLITE_PYTHON: Final = "EDGE_EFFNET_TFLITE_PYTHON"
+"""Variable that names the interpreter of an environment with tflite-runtime, which needs an older numpy."""
+
+TARGETS: dict[str, str] = {
+    "local": "edge_effnet.runtimes.targets:local",
+    "python": "edge_effnet.runtimes.targets:python",
+}
+"""Scheme -> ``module:attr`` of a function that makes a `Target` from the whole name."""
+
+GROUP: Final = "edge_effnet.targets"
+"""Entry-point group in which another package names its targets."""
+
+
+class Target(Protocol):
+    """A place where models run."""
+
+    @property
+    def name(self) -> str:
+        """The name that the command line and records use."""
+
+    @property
+    def timing(self) -> Timing:
+        """What its times are: an emulator has none."""
+
+    def probe(self) -> Probe:
+        """Say whether it can be reached; never raises."""
+
+
+class WorkerTarget(Target, Protocol):
+    """A place where the worker can be started."""
+
+    def connect(self, engine: str = "xnnpack") -> Connection:
+        """Start a worker there, one that can run the engine if that needs an environment of its own.
+
+        Raises:
+            EnvironmentFault: It cannot be started.
+        """
+
+
+@dataclass(frozen=True)
+class LocalTarget:
+    """This machine, in a process of its own.
+
+    Attributes:
+        name: ``local``, or ``python:PATH``.
+        interpreter: What runs the worker; None for this process's own.
+    """
+
+    name: str = "local"
+    interpreter: str | None = None
+    timing: Timing = "measured"
+
+    def probe(self) -> Probe:
+        """Start a worker and ask who it is."""
+        try:
+            with closing(self.connect()) as connection:
+                return Available(f"Python {connection.hello['python']}")
+        except EdgeEffnetError as error:
+            return Missing(
+                error.message, error.hint or "give the path of a Python with numpy and ai-edge-litert"
+            )
+
+    def connect(self, engine: str = "xnnpack") -> Connection:
+        """Start a worker; see `WorkerTarget.connect`."""
+        own = {"tflite-runtime": os.environ.get(TFLITE_PYTHON)}.get(engine)
+        interpreter = self.interpreter or own or sys.executable
+        return Connection([interpreter, str(WORKER)], where=self.name, hint=f"does {interpreter} have numpy?")
+
+
+def local(name: str) -> LocalTarget:
+    """Return this machine as a target.
+
+    Raises:
+        UsageError: Something follows the word ``local``.
+    """
+    if name != "local":
+        raise UsageError("local takes no address", got=name, allowed="local")
+    return LocalTarget()
+
+
+def python(name: str) -> LocalTarget:
+    """Return another Python environment of this machine, ``python:PATH``.
+
+    Raises:
+        UsageError: There is no such program.
+    """
+    path = Path(name.partition(":")[2]).expanduser()
+    path = path / "bin" / "python" if path.is_dir() else path
+    if not (path.is_file() and os.access(path, os.X_OK)):
+        raise UsageError(
+            "no Python interpreter at this path",
+            got=name,
+            allowed="python:PATH of an interpreter or environment",
+        )
+    # Not resolved: an environment's interpreter is a link, and its name is what makes it that environment's.
+    return LocalTarget(name, str(path.absolute()))
+
+
+def _registry() -> Registry:
+    return Registry.with_entry_points(TARGETS, GROUP)
+
+
+def target_schemes() -> tuple[str, ...]:
+    """Return every scheme, in the order of registration."""
+    return _registry().names()
+
+
+def target(name: str) -> Target:
+    """Return the target of that name, without reaching for it.
+
+    Raises:
+        UnknownNameError: There is no such scheme.
+        UsageError: The rest of the name is not understood.
+        EnvironmentFault: The package that provides it is broken.
+    """
+    scheme = name.partition(":")[0]
+    targets = _registry()
+    if scheme not in targets.places:
+        raise UnknownNameError("target", name, targets.places)
+    return cast("Target", targets.load_object(scheme)(name))
