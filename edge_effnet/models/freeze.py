@@ -12,7 +12,7 @@ import numpy as np
 
 from edge_effnet.errors import ConversionError
 from edge_effnet.models.graph import Graph, Node
-from edge_effnet.models.place import place_of
+from edge_effnet.variants.place import place_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

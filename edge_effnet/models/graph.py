@@ -13,11 +13,12 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from edge_effnet.variants.place import Part
     from edge_effnet.variants.spec import Normalisation
 
     Floats = npt.NDArray[np.float32]
 
-__all__ = ["Graph", "Node", "NodeKind", "Part"]
+__all__ = ["Graph", "Node", "NodeKind"]
 
 NodeKind = Literal[
     "conv",
@@ -36,7 +37,6 @@ NodeKind = Literal[
     "softmax",
     "reshape",
 ]
-Part = Literal["stem", "expand", "depthwise", "se", "project", "residual", "head", "other"]
 
 
 @dataclass(frozen=True)

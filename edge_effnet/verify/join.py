@@ -5,15 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from edge_effnet.models.place import place_of
+from edge_effnet.variants.place import layer_of, place_of
 
 if TYPE_CHECKING:
     from edge_effnet.inspect import Model, Subgraph, Tensor
 
-__all__ = ["Joined", "join_layers", "layer_of", "result_shapes"]
-
-_INNER: Final = frozenset({"sigmoid", "swish", "hard_swish", "softmax", "relu", "relu6", "depthwise"})
-"""What the frozen graph appends to a Keras layer's name where the layer becomes several operators."""
+__all__ = ["Joined", "join_layers", "result_shapes"]
 
 _GATED: Final = ({"LOGISTIC", "MUL"}, {"HARD_SWISH"})
 """Readers of a tensor that goes into a swish or a hard swish, and nowhere else."""
@@ -41,12 +38,6 @@ class Joined:
     def place(self) -> tuple[str, str]:
         """Block and part, such as ``("block2a", "expand")``."""
         return place_of(self.name)
-
-
-def layer_of(tensor: str) -> str:
-    """Return the Keras layer that a tensor belongs to: ``top_activation`` of ``top_activation/swish``."""
-    layer, slash, inner = tensor.rpartition("/")
-    return layer if slash and inner in _INNER else tensor
 
 
 def result_shapes(model: Model) -> dict[str, tuple[int, ...]]:

@@ -10,9 +10,10 @@ import numpy as np
 from edge_effnet.errors import EdgeEffnetError, EnvironmentFault
 from edge_effnet.inspect import read_model_bytes
 from edge_effnet.runtimes import LocalModel, Missing
+from edge_effnet.variants.place import layer_of
 from edge_effnet.verify.alone import OperatorSteps, OwnNoise
 from edge_effnet.verify.figures import BlockResult, LayerResult
-from edge_effnet.verify.join import join_layers, layer_of, result_shapes
+from edge_effnet.verify.join import join_layers, result_shapes
 from edge_effnet.verify.record import Located
 from edge_effnet.verify.stats import PowerSums
 

@@ -14,10 +14,9 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from edge_effnet.models.graph import Graph, Node
-from edge_effnet.models.place import place_of
 from edge_effnet.quantize.scheme import QMAX, QMIN, Grid, QuantizedGraph, QuantizedWeights
+from edge_effnet.variants.place import layer_of, place_of
 from edge_effnet.variants.spec import Normalisation
-from edge_effnet.verify.join import layer_of
 from edge_effnet.verify.rows import ROWS, NotRebuildable, constant_of, refusal
 
 if TYPE_CHECKING:

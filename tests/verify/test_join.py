@@ -6,7 +6,8 @@ import pytest
 from verify.tiny_networks import tiny
 
 from edge_effnet.inspect import read_model_bytes
-from edge_effnet.verify.join import Joined, join_layers, layer_of
+from edge_effnet.variants.place import layer_of
+from edge_effnet.verify.join import Joined, join_layers
 
 
 def _joined() -> dict[str, Joined]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import Final, Literal
 
-if TYPE_CHECKING:
-    from edge_effnet.models.graph import Part
+__all__ = ["Part", "layer_of", "place_of"]
 
-__all__ = ["place_of"]
+Part = Literal["stem", "expand", "depthwise", "se", "project", "residual", "head", "other"]
+
+_INNER: Final = frozenset({"sigmoid", "swish", "hard_swish", "softmax", "relu", "relu6", "depthwise"})
+"""What the frozen graph appends to a Keras layer's name where the layer becomes several operators."""
 
 _PARTS: tuple[tuple[str, Part], ...] = (
     ("expand", "expand"),
@@ -24,6 +26,12 @@ _PARTS: tuple[tuple[str, Part], ...] = (
 
 _BLOCK = re.compile(r"^(block\d+[a-z]+)_(.*)$")
 _HEAD = ("top", "avg_pool", "predictions")
+
+
+def layer_of(tensor: str) -> str:
+    """Return the Keras layer that a tensor belongs to: ``top_activation`` of ``top_activation/swish``."""
+    layer, slash, inner = tensor.rpartition("/")
+    return layer if slash and inner in _INNER else tensor
 
 
 def place_of(layer_name: str) -> tuple[str, Part]:

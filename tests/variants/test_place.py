@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_effnet.models.place import place_of
+from edge_effnet.variants.place import place_of
 from edge_effnet.variants.scale import architecture
 from edge_effnet.variants.table import VARIANTS
 
