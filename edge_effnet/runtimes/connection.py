@@ -72,13 +72,7 @@ class Connection:
         self._reader = threading.Thread(target=self._listen, daemon=True)
         self._reader.start()
         try:
-            self.hello, _ = self.ask("hello")
-            if self.hello["protocol"] != PROTOCOL:
-                raise EnvironmentFault(
-                    f"the worker at {where} is of another version",
-                    got=self.hello["protocol"],
-                    allowed=PROTOCOL,
-                )
+            self.hello = self._greet()
         except BaseException:
             self.close()
             raise
