@@ -1,0 +1,1 @@
+"""Stage: bench. How long a file takes on a target, with what makes the figure worth believing."""
