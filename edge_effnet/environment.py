@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import importlib.metadata
 from functools import lru_cache
 from pathlib import Path
@@ -18,13 +18,15 @@ _PACKAGES: Final = ("edge-effnet", "ai-edge-litert", "tflite-runtime", "numpy", 
 
 def installed_versions(packages: tuple[str, ...] = _PACKAGES) -> dict[str, str]:
     """Return {package: version} of those that are installed here, without importing them."""
-    versions = {}
-    for name in packages:
-        try:
-            versions[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return versions
+    found = ((name, _version(name)) for name in packages)
+    return {name: version for name, version in found if version is not None}
+
+
+def _version(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
 
 
 @lru_cache(maxsize=1)
@@ -41,7 +43,7 @@ def code_facts() -> dict[str, Any]:
 
 def now_utc() -> str:
     """Return the time, to the second."""
-    return datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
+    return dt.datetime.now(dt.timezone.utc).isoformat(timespec="seconds")
 
 
 def _git(folder: Path, *words: str) -> str | None:

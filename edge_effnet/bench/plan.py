@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from edge_effnet.errors import UsageError
+from edge_effnet.runtimes.targets import BenchRequest
 
 __all__ = ["Plan", "cpus_from_text"]
 
@@ -48,6 +49,10 @@ class Plan:
     def burst_seconds(self) -> float:
         """Measured time of one turn."""
         return self.min_seconds / ROUNDS
+
+    def request(self) -> BenchRequest:
+        """Return the plan as a target is asked that measures by itself."""
+        return BenchRequest(self.threads, self.min_seconds, self.min_runs, self.cpus, self.timeout_s)
 
     @property
     def burst_runs(self) -> int:

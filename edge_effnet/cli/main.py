@@ -26,6 +26,7 @@ VERBS: dict[str, str] = {
     "inspect": "edge_effnet.cli.inspect:inspect",
     "verify": "edge_effnet.cli.verify:verify",
     "eval": "edge_effnet.cli.eval:evaluate",
+    "bench": "edge_effnet.cli.bench:bench",
     "quickstart": "edge_effnet.cli.quickstart:quickstart",
 }
 """Verb -> "module:function", in the order of the pipeline."""

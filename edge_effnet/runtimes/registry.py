@@ -24,6 +24,8 @@ ENGINES: dict[str, str] = {
     "xnnpack": "edge_effnet.runtimes.litert:XNNPACK",
     "builtin": "edge_effnet.runtimes.litert:BUILTIN",
     "reference": "edge_effnet.runtimes.litert:REFERENCE",
+    "tflite-runtime": "edge_effnet.runtimes.engines:TFLITE_RUNTIME",
+    "edgetpu": "edge_effnet.runtimes.engines:EDGETPU",
 }
 """Engine -> ``module:attr``, the fastest first."""
 

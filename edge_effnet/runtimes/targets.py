@@ -7,7 +7,7 @@ import sys
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal, Protocol, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TypeAlias, cast, runtime_checkable
 
 from edge_effnet.errors import EdgeEffnetError, UnknownNameError, UsageError
 from edge_effnet.runtimes.base import Available, Missing
@@ -17,7 +17,17 @@ from edge_effnet.runtimes.registry import Registry
 if TYPE_CHECKING:
     from edge_effnet.runtimes.base import Probe
 
-__all__ = ["TARGETS", "LocalTarget", "Target", "Timing", "WorkerTarget", "target", "target_schemes"]
+__all__ = [
+    "TARGETS",
+    "BenchRequest",
+    "LocalTarget",
+    "Target",
+    "Timing",
+    "ToolTarget",
+    "WorkerTarget",
+    "target",
+    "target_schemes",
+]
 
 Timing: TypeAlias = Literal["measured", "modelled", "none"]
 
@@ -57,6 +67,38 @@ class WorkerTarget(Target, Protocol):
 
         Raises:
             EnvironmentFault: It cannot be started.
+        """
+
+
+@dataclass(frozen=True)
+class BenchRequest:
+    """What a target that measures by itself is asked for.
+
+    Attributes:
+        threads: Threads inside one inference.
+        min_seconds: Measured time, at least.
+        min_runs: Measured inferences, at least.
+        cpus: Cores to stay on; empty for the target's own choice.
+        timeout_s: How long one program there may take beyond that.
+    """
+
+    threads: int
+    min_seconds: float
+    min_runs: int
+    cpus: tuple[int, ...]
+    timeout_s: float
+
+
+@runtime_checkable
+class ToolTarget(Target, Protocol):
+    """A place that brings its own program to measure with, and no Python for the worker."""
+
+    def measure(self, model: Path, engine: str, request: BenchRequest) -> dict[str, Any]:
+        """Return keys of a result; those that it leaves out are null. See `edge_effnet/schemas/bench.json`.
+
+        Raises:
+            EnvironmentFault: The device or the program is missing, hangs or is full.
+            DataError: The program refuses the model.
         """
 
 

@@ -91,11 +91,13 @@ class Loaded:
     """One model inside a runtime.
 
     Attributes:
+        path: The file.
         interpreter: The runtime's interpreter, its tensors allocated.
         facts: What `load` replies.
     """
 
     def __init__(self, path: str, request: dict[str, Any]) -> None:
+        self.path = path
         runtime, module = _runtime(request["engine"])
         delegates = [_delegate(module, row) for row in request.get("delegates", [])]
         started = time.perf_counter_ns()
@@ -114,7 +116,7 @@ class Loaded:
         self._outputs = self.interpreter.get_output_details()
         total, delegated, partitions = delegation(self.interpreter)
         self.facts = {
-            "runtime": f"{PACKAGES[runtime]} {importlib.metadata.version(PACKAGES[runtime])}",
+            "runtime": _version(runtime),
             "init_ms": init_ms,
             "inputs": [_spec(row) for row in self._inputs],
             "outputs": [_spec(row) for row in self._outputs],
@@ -168,6 +170,10 @@ def _runtime(engine: str) -> tuple[str, Any]:
         except Exception as error:  # noqa: BLE001, PERF203 - a broken binary may raise anything
             reasons.append(f"{PACKAGES[name]} cannot be loaded: {error}")
     raise Failure("runtime", "; ".join(reasons))
+
+
+def _version(runtime: str) -> str:
+    return f"{PACKAGES[runtime]} {importlib.metadata.version(PACKAGES[runtime])}"
 
 
 def _delegate(module: Any, row: dict[str, Any]) -> Any:
@@ -264,6 +270,13 @@ class Worker:
         self.actions.update(space["ACTIONS"])
         return {}
 
+    def probe(self, request: Request) -> Reply:
+        """Say which runtime an engine would get, having loaded it and the delegates."""
+        name, module = _runtime(request["engine"])
+        for row in request.get("delegates", []):
+            _delegate(module, row)
+        return {"runtime": _version(name)}
+
     def pin(self, request: Request) -> Reply:
         """Keep this process, and the threads that it starts, on some of the cores."""
         try:
@@ -347,7 +360,7 @@ class Worker:
         return hashlib.sha256(content).hexdigest() == sha256
 
 
-ACTIONS = ("hello", "extend", "pin", "has", "put", "load", "run", "time", "memory", "bandwidth")
+ACTIONS = ("hello", "extend", "probe", "pin", "has", "put", "load", "run", "time", "memory", "bandwidth")
 
 
 def answer(worker: Worker, request: Request) -> tuple[Reply, list[bytes]]:

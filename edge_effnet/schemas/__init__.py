@@ -20,6 +20,7 @@ SCHEMA_NAMES = (
     "verify",
     "eval",
     "quickstart",
+    "bench",
     "contract",
 )
 
