@@ -70,8 +70,8 @@ ALLOWED: dict[str, set[str]] = {
     "quickstart": BASE | {"calibrate", "convert", "inspect", "evaluate", "runtimes", "images"},
     "bench": BASE | {"process", "environment", "inspect", "runtimes", "variants"},
     "report": BASE | {"environment", "schemas"},
-    "config": BASE | {"variants"},
-    "chain": BASE | {"config", "process", "environment", "variants"},
+    "config": BASE | {"models", "calibrate", "quantize", "convert", "runtimes"},
+    "chain": BASE | {"config", "process"},
     "__main__": {"cli"},
     "cli": BASE
     | {"variants", "train", "qat", "convert", "inspect", "verify", "evaluate", "tune", "quickstart"}

@@ -31,13 +31,14 @@ def print_lines(*lines: str) -> None:
 
 
 @contextlib.contextmanager
-def resumable() -> Iterator[None]:
-    """On Ctrl-C, say on stderr which command goes on: the one that was given, with --resume."""
+def resumable(*, flag: str | None = "--resume") -> Iterator[None]:
+    """On Ctrl-C, say on stderr which command goes on: the one that was given, with ``flag`` where it needs one."""
     try:
         yield
     except KeyboardInterrupt:
         words = [word for word in sys.argv[1:] if word not in ("--resume", "--force")]
-        sys.stderr.write(f"resume with: {shlex.join(['edge-effnet', *words, '--resume'])}\n")
+        words += [flag] if flag else []
+        sys.stderr.write(f"resume with: {shlex.join(['edge-effnet', *words])}\n")
         raise
 
 

@@ -27,6 +27,7 @@ VERBS: dict[str, str] = {
     "verify": "edge_effnet.cli.verify:verify",
     "eval": "edge_effnet.cli.eval:evaluate",
     "bench": "edge_effnet.cli.bench:bench",
+    "run": "edge_effnet.cli.run:run",
     "quickstart": "edge_effnet.cli.quickstart:quickstart",
 }
 """Verb -> "module:function", in the order of the pipeline."""

@@ -1,0 +1,231 @@
+"""From a configuration to jobs: models x precisions and recipes, each through the stages, each on every target."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from edge_effnet.artifacts import sha256_of_bytes
+from edge_effnet.chain.jobs import Job
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from edge_effnet.config import Model, RunConfig
+
+__all__ = ["plan_jobs"]
+
+_FLOAT: Final = "float32"
+_INTEGER: Final = "w8a8"
+_TRAINED: Final = "qat"
+
+
+@dataclass(frozen=True)
+class _Variant:
+    """One file that a run makes.
+
+    Attributes:
+        model: The network.
+        precision: As in ``convert --precision``.
+        recipe: How a w8a8 file is quantised; None for the others.
+    """
+
+    model: Model
+    precision: str
+    recipe: str | None = None
+
+    @property
+    def name(self) -> str:
+        return "_".join(word for word in (self.model.name, self.precision, self.recipe) if word)
+
+    @property
+    def path(self) -> str:
+        return f"models/{self.name}/{self.name}.tflite"
+
+    @property
+    def maker(self) -> str:
+        """Id of the job that makes it."""
+        return f"{'qat' if self.recipe == _TRAINED else 'convert'}.{self.name}"
+
+    @property
+    def float_twin(self) -> _Variant:
+        """The float file of the same network, which it is compared with."""
+        return _Variant(self.model, _FLOAT)
+
+
+def plan_jobs(config: RunConfig) -> list[Job]:
+    """Return the jobs of a resolved configuration, each behind those that it needs."""
+    asked = [
+        variant
+        for model in config.models
+        for precision in config.precisions
+        for variant in (
+            [_Variant(model, precision, recipe) for recipe in config.recipes]
+            if precision == _INTEGER
+            else [_Variant(model, precision)]
+        )
+    ]
+    twins = (
+        dict.fromkeys(variant.float_twin for variant in asked)
+        if {"verify", "eval"} & {*_stages(config)}
+        else {}
+    )
+    made = dict.fromkeys((*twins, *asked))
+    jobs = [_make(config, variant) for variant in made]
+    for stage in _stages(config):
+        if stage in _PER_VARIANT:
+            jobs += [job for variant in asked for job in _PER_VARIANT[stage](config, variant)]
+    if "report" in _stages(config):
+        jobs.append(_report(config, jobs))
+    return jobs
+
+
+def _stages(config: RunConfig) -> list[str]:
+    return [str(stage) for stage in config.stages or ()]
+
+
+def _options(**values: object) -> list[str]:
+    """Return ``--name value`` for each value that is not None; each item of a list becomes an option of its own."""
+    pairs = [
+        (name, item)
+        for name, value in values.items()
+        for item in (value if isinstance(value, list) else [value])
+    ]
+    return [
+        word
+        for name, item in pairs
+        if item is not None
+        for word in (f"--{name.replace('_', '-')}", str(item))
+    ]
+
+
+def _paths(*words: str | None) -> tuple[str, ...]:
+    """Return those words that are absolute paths: set ids and named weights are not."""
+    return tuple(dict.fromkeys(word for word in words if word is not None and Path(word).is_absolute()))
+
+
+def _make(config: RunConfig, variant: _Variant) -> Job:
+    """Return the job that makes a variant's file: a conversion or a training."""
+    model, integer, calibration = variant.model, variant.precision == _INTEGER, config.calibration
+    words = [
+        *_options(model=model.id, weights=model.weights, seed=config.seed, resolution=model.resolution),
+        *_options(num_classes=model.num_classes, activation=model.activation),
+    ]
+    inputs: list[str | None] = [model.weights]
+    if integer:
+        words += _options(io=config.io, calibration=calibration.data, calibration_samples=calibration.samples)
+        inputs.append(calibration.data)
+    if variant.recipe == _TRAINED and config.qat is not None:
+        words += _options(data=config.qat.data, steps=config.qat.steps)
+        inputs.append(config.qat.data)
+    else:
+        words += _options(precision=variant.precision, recipe=variant.recipe)
+    contract = str(Path(variant.path).with_suffix(".contract.json"))
+    return Job(
+        variant.maker,
+        variant.maker.partition(".")[0],
+        (*words, "-o", variant.path, "--force"),
+        _paths(*inputs),
+        (variant.path, contract),
+    )
+
+
+def _inspect(config: RunConfig, variant: _Variant) -> Iterator[Job]:
+    """An audit; only a full-integer file is held to be one."""
+    del config
+    gate = [] if variant.precision == _INTEGER else ["--no-gate"]
+    yield Job(
+        f"inspect.{variant.name}",
+        "inspect",
+        (variant.path, *gate),
+        (variant.path,),
+        needs=(variant.maker,),
+    )
+
+
+def _verify(config: RunConfig, variant: _Variant) -> Iterator[Job]:
+    """A comparison of an int8 file with its float twin."""
+    if variant.precision != _INTEGER:
+        return
+    twin = variant.float_twin
+    pictures = config.verify.data or (config.data.path if config.data else "synthetic-v1")
+    options = _options(data=pictures, limit=config.verify.limit, seed=config.seed)
+    yield Job(
+        f"verify.{variant.name}",
+        "verify",
+        (twin.path, variant.path, *options),
+        (twin.path, variant.path, *_paths(pictures)),
+        needs=(twin.maker, variant.maker),
+    )
+
+
+def _eval(config: RunConfig, variant: _Variant) -> Iterator[Job]:
+    """Accuracy, beside the float twin's on the same pictures."""
+    if config.data is None:
+        return
+    pair = tuple(dict.fromkeys((variant.float_twin, variant)))
+    models = tuple(each.path for each in pair)
+    options = _options(data=config.data.path, labels=config.data.labels, limit=config.data.limit)
+    yield Job(
+        f"eval.{variant.name}",
+        "eval",
+        (*models, *options),
+        (*models, *_paths(config.data.path, config.data.labels)),
+        needs=tuple(each.maker for each in pair),
+    )
+
+
+def _bench(config: RunConfig, variant: _Variant) -> Iterator[Job]:
+    """Latency on each target with each number of threads, all engines in turns."""
+    plan = _options(
+        min_seconds=config.bench.min_seconds, min_runs=config.bench.min_runs, cpus=config.bench.cpus
+    )
+    for target in config.targets:
+        for threads in config.threads:
+            options = _options(engine=config.engines, target=target, threads=threads)
+            yield Job(
+                f"bench.{variant.name}.{_slug(target)}.t{threads}",
+                "bench",
+                (variant.path, *options, *plan),
+                (variant.path,),
+                needs=(variant.maker,),
+                is_timed=True,
+            )
+
+
+def _profile(config: RunConfig, variant: _Variant) -> Iterator[Job]:
+    """Time per operator, on this machine."""
+    del config
+    yield Job(
+        f"profile.{variant.name}",
+        "profile",
+        (variant.path,),
+        (variant.path,),
+        needs=(variant.maker,),
+        is_timed=True,
+    )
+
+
+_PER_VARIANT: Final[dict[str, Callable[[RunConfig, _Variant], Iterator[Job]]]] = {
+    "inspect": _inspect,
+    "verify": _verify,
+    "eval": _eval,
+    "bench": _bench,
+    "profile": _profile,
+}
+"""Stage -> the jobs that it has for one variant."""
+
+
+def _report(config: RunConfig, jobs: list[Job]) -> Job:
+    """Return the report on every record that is there when all else has ended."""
+    words = ("-o", "report", *_options(fail_if=list(config.fail_if)), "--force")
+    files = ("report/report.html", "report/report.json", "report/report.csv", "report/MODEL_CARD.md")
+    return Job("report", "report", words, outputs=files, after=tuple(job.id for job in jobs))
+
+
+def _slug(target: str) -> str:
+    """Return a target's name as a file name; two targets never share one."""
+    plain = re.sub(r"[^A-Za-z0-9._-]+", "-", target)
+    return plain if plain == target else f"{plain}-{sha256_of_bytes(target.encode())[:8]}"
