@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from edge_effnet.progress import Reporter
     from edge_effnet.runtimes.connection import Connection, RemoteModel
     from edge_effnet.runtimes.engines import WorkerEngine
-    from edge_effnet.runtimes.targets import Target, WorkerTarget
+    from edge_effnet.runtimes.targets import CountingTarget, Target, WorkerTarget
 
 __all__ = ["Contender", "Measurement", "measure"]
 
@@ -144,6 +144,9 @@ def _start(measurement: Measurement, plan: Plan, stack: ExitStack) -> list[_Runn
     running = _Running(measurement, connection, model)
     if target.timing == "measured":
         _warm_up(running, plan)
+    elif target.timing == "none":
+        counting = cast("CountingTarget", target)
+        measurement.instructions = counting.count_instructions(model, threads=plan.threads)
     return [running]
 
 

@@ -16,10 +16,12 @@ from edge_effnet.runtimes.registry import Registry
 
 if TYPE_CHECKING:
     from edge_effnet.runtimes.base import Probe
+    from edge_effnet.runtimes.connection import RemoteModel
 
 __all__ = [
     "TARGETS",
     "BenchRequest",
+    "CountingTarget",
     "LocalTarget",
     "Target",
     "Timing",
@@ -37,6 +39,7 @@ TFLITE_PYTHON: Final = "EDGE_EFFNET_TFLITE_PYTHON"
 TARGETS: dict[str, str] = {
     "local": "edge_effnet.runtimes.targets:local",
     "python": "edge_effnet.runtimes.targets:python",
+    "arm64": "edge_effnet.runtimes.arm64.target:arm64",
 }
 """Scheme -> ``module:attr`` of a function that makes a `Target` from the whole name."""
 
@@ -67,6 +70,18 @@ class WorkerTarget(Target, Protocol):
 
         Raises:
             EnvironmentFault: It cannot be started.
+        """
+
+
+class CountingTarget(WorkerTarget, Protocol):
+    """A place that has no times, where instructions are counted instead."""
+
+    def count_instructions(self, model: RemoteModel, *, threads: int = 1) -> int:
+        """Count the instructions of one inference of a model that a worker of this target has loaded.
+
+        Raises:
+            UsageError: More than one thread.
+            EnvironmentFault: Counting is missing here.
         """
 
 

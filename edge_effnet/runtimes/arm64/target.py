@@ -92,6 +92,10 @@ class Arm64Target:
         whole = model.facts["delegated_ops"] == model.facts["total_ops"]
         return counts_from_windows(windows, whole=whole, engine="the runtime")
 
+    def count_instructions(self, model: RemoteModel, *, threads: int = 1) -> int:
+        """Return the instructions of one inference; see `count`."""
+        return self.count(model, threads=threads).instructions
+
     def _place(self) -> Installation:
         return self.installation or Installation(default_folder())
 
