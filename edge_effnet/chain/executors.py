@@ -27,14 +27,14 @@ class Site:
         jobs: How many jobs at once; None leaves it to the executor.
         timeout_s: Longest time that one job may take.
         address: Of a cluster; None starts one on this machine.
-        command: What stands before a job's argv.
+        command: What stands before a job's argv; None is this package.
     """
 
     folder: Path
     jobs: int | None = None
     timeout_s: float = 7200.0
     address: str | None = None
-    command: Sequence[str] = COMMAND
+    command: Sequence[str] | None = None
 
 
 class Executor(Protocol):
@@ -91,7 +91,7 @@ class LocalExecutor:
             folder,
             folder / job.log,
             timeout_s=site.timeout_s,
-            command=site.command,
+            command=site.command or COMMAND,
             programs=self._programs,
         )
 

@@ -15,7 +15,7 @@ from edge_effnet.errors import DataError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Fingerprints", "Job", "fingerprint", "key_of"]
+__all__ = ["Fingerprints", "Job", "files_of", "fingerprint", "key_of"]
 
 
 @dataclass(frozen=True)

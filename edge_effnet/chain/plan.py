@@ -45,6 +45,11 @@ class _Variant:
         return f"models/{self.name}/{self.name}.tflite"
 
     @property
+    def files(self) -> tuple[str, ...]:
+        """The file and its contract."""
+        return (self.path, str(Path(self.path).with_suffix(".contract.json")))
+
+    @property
     def maker(self) -> str:
         """Id of the job that makes it."""
         return f"{'qat' if self.recipe == _TRAINED else 'convert'}.{self.name}"
@@ -122,13 +127,12 @@ def _make(config: RunConfig, variant: _Variant) -> Job:
         inputs.append(config.qat.data)
     else:
         words += _options(precision=variant.precision, recipe=variant.recipe)
-    contract = str(Path(variant.path).with_suffix(".contract.json"))
     return Job(
         variant.maker,
         variant.maker.partition(".")[0],
         (*words, "-o", variant.path, "--force"),
         _paths(*inputs),
-        (variant.path, contract),
+        variant.files,
     )
 
 
@@ -140,7 +144,7 @@ def _inspect(config: RunConfig, variant: _Variant) -> Iterator[Job]:
         f"inspect.{variant.name}",
         "inspect",
         (variant.path, *gate),
-        (variant.path,),
+        variant.files,
         needs=(variant.maker,),
     )
 
@@ -156,7 +160,7 @@ def _verify(config: RunConfig, variant: _Variant) -> Iterator[Job]:
         f"verify.{variant.name}",
         "verify",
         (twin.path, variant.path, *options),
-        (twin.path, variant.path, *_paths(pictures)),
+        (*twin.files, *variant.files, *_paths(pictures)),
         needs=(twin.maker, variant.maker),
     )
 
@@ -172,7 +176,7 @@ def _eval(config: RunConfig, variant: _Variant) -> Iterator[Job]:
         f"eval.{variant.name}",
         "eval",
         (*models, *options),
-        (*models, *_paths(config.data.path, config.data.labels)),
+        (*(file for each in pair for file in each.files), *_paths(config.data.path, config.data.labels)),
         needs=tuple(each.maker for each in pair),
     )
 
@@ -189,7 +193,7 @@ def _bench(config: RunConfig, variant: _Variant) -> Iterator[Job]:
                 f"bench.{variant.name}.{_slug(target)}.t{threads}",
                 "bench",
                 (variant.path, *options, *plan),
-                (variant.path,),
+                variant.files,
                 needs=(variant.maker,),
                 is_timed=True,
             )
@@ -201,8 +205,8 @@ def _profile(config: RunConfig, variant: _Variant) -> Iterator[Job]:
     yield Job(
         f"profile.{variant.name}",
         "profile",
-        (variant.path,),
-        (variant.path,),
+        variant.files,
+        variant.files,
         needs=(variant.maker,),
         is_timed=True,
     )

@@ -17,7 +17,6 @@ from edge_effnet.chain.folder import RunFolder
 from edge_effnet.chain.jobs import Fingerprints, key_of
 from edge_effnet.chain.ledger import Entry, Ledger
 from edge_effnet.chain.outcome import GATE, RunOutcome, Settled
-from edge_effnet.chain.perform import COMMAND
 from edge_effnet.chain.plan import plan_jobs
 from edge_effnet.errors import EdgeEffnetError
 
@@ -68,7 +67,7 @@ def run_chain(
         for word in dict.fromkeys(word for job in plan for word in job.inputs if Path(word).is_absolute()):
             prints.of(word)  # what is missing is told before any work
     with RunFolder.opened(path, config) as folder:
-        site = Site(path, jobs, config.timeout_s, address, COMMAND)
+        site = Site(path, jobs, config.timeout_s, address)
         with contextlib.closing(open_executor(executor, site)) as opened:
             return run_jobs(plan, folder, opened, reporter, name=executor, prints=prints)
 
