@@ -17,7 +17,7 @@ from edge_effnet.errors import DataError, EdgeEffnetError, EnvironmentFault
 from edge_effnet.process import start_program, stop_program
 from edge_effnet.runtimes.base import TensorSpec
 from edge_effnet.runtimes.complaints import explained
-from edge_effnet.runtimes.tensors import input_from_pixels
+from edge_effnet.runtimes.tensors import check_input, check_output, check_value, input_from_pixels
 from edge_effnet.runtimes.worker import PROTOCOL, read_message, write_message
 
 if TYPE_CHECKING:
@@ -245,9 +245,12 @@ class RemoteModel:
                 raise DataError(f"the model has {len(rows)} {kind}s; an image classifier has one")
             row = {**rows[0], "shape": tuple(rows[0]["shape"])}
             object.__setattr__(self, kind, TensorSpec(**row))
+        check_input(self.input)
+        check_output(self.output)
 
     def run(self, value: Tensor) -> Tensor:
         """Run once on an input of exactly `input`'s type and shape; return the raw output."""
+        check_value(value, self.input)
         _, (output,) = self.connection.ask("run", np.ascontiguousarray(value).tobytes(), id=self.name)
         return np.frombuffer(output, self.output.dtype).reshape(self.output.shape)
 

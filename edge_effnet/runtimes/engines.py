@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import platform
+import weakref
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 from urllib.parse import parse_qsl
 
 from edge_effnet.errors import EdgeEffnetError, UnknownNameError, UsageError
 from edge_effnet.runtimes.base import Available, Missing
-from edge_effnet.runtimes.targets import LocalTarget
+from edge_effnet.runtimes.targets import target
 from edge_effnet.runtimes.worker import ENGINES
 
 if TYPE_CHECKING:
     from edge_effnet.runtimes.base import Probe
     from edge_effnet.runtimes.connection import Connection, RemoteModel
+    from edge_effnet.runtimes.targets import WorkerTarget
 
 __all__ = ["EDGETPU", "TFLITE_RUNTIME", "WorkerEngine", "engine_words", "worker_engine"]
 
@@ -38,12 +40,14 @@ class WorkerEngine:
         kernels: A row of the worker's table of engines: what runs the operators that no delegate takes.
         library: A delegate's library; None for none.
         options: What the delegate is told.
+        place: The target whose worker it uses.
     """
 
     name: str
     kernels: str
     library: str | None = None
     options: tuple[tuple[str, str], ...] = ()
+    place: str = "local"
 
     @property
     def delegates(self) -> list[dict[str, Any]]:
@@ -51,22 +55,27 @@ class WorkerEngine:
         return [{"path": self.library, "options": dict(self.options)}] if self.library else []
 
     def probe(self) -> Probe:
-        """Ask a worker on this machine; see `edge_effnet.runtimes.base.Engine`."""
+        """Ask a worker; see `edge_effnet.runtimes.base.Engine`."""
         try:
-            with closing(LocalTarget().connect(self.kernels)) as connection:
+            with closing(self._connect()) as connection:
                 reply, _ = connection.ask("probe", engine=self.kernels, delegates=self.delegates)
                 return Available(reply["runtime"])
         except EdgeEffnetError as error:
             return Missing(error.message, _FIXES.get(self.name.partition(":")[0], error.hint or ""))
 
     def load(self, model: Path | bytes, threads: int = 1) -> RemoteModel:
-        """Load a model in a worker of its own on this machine, which ends with the model."""
-        connection = LocalTarget().connect(self.kernels)
+        """Load a model in a worker of its own, which ends with the model."""
+        connection = self._connect()
         try:
-            return self.load_on(connection, model, threads)
+            loaded = self.load_on(connection, model, threads)
         except BaseException:
             connection.close()
             raise
+        weakref.finalize(loaded, connection.close)
+        return loaded
+
+    def _connect(self) -> Connection:
+        return cast("WorkerTarget", target(self.place)).connect(self.kernels)
 
     def load_on(
         self, connection: Connection, model: Path | bytes, threads: int = 1, *, timeout_s: float = 120.0

@@ -13,7 +13,7 @@ import numpy as np
 from edge_effnet.errors import DataError, EdgeEffnetError, EnvironmentFault, UnknownNameError, UsageError
 from edge_effnet.runtimes.base import Available, Missing, TensorSpec
 from edge_effnet.runtimes.complaints import explained
-from edge_effnet.runtimes.tensors import check_input, check_output, input_from_pixels
+from edge_effnet.runtimes.tensors import check_input, check_output, check_value, input_from_pixels
 
 if TYPE_CHECKING:
     from edge_effnet.runtimes.base import Floats, Probe, Tensor
@@ -101,12 +101,7 @@ class LocalModel:
 
     def run(self, value: Tensor) -> Tensor:
         """Run once on an input of exactly `input`'s type and shape; return a copy of the raw output."""
-        if value.dtype != self.input.dtype or value.shape != self.input.shape:
-            raise UsageError(
-                "the value does not fit the model's input",
-                got=f"{value.dtype} {value.shape}",
-                allowed=f"{self.input.dtype} {self.input.shape}",
-            )
+        check_value(value, self.input)
         try:
             self._interpreter.set_tensor(self._input_index, value)
             self._interpreter.invoke()

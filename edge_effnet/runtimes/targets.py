@@ -13,6 +13,7 @@ from edge_effnet.errors import EdgeEffnetError, UnknownNameError, UsageError
 from edge_effnet.runtimes.base import Available, Missing
 from edge_effnet.runtimes.connection import WORKER, Connection
 from edge_effnet.runtimes.registry import Registry
+from edge_effnet.runtimes.tflite_env import tflite_python
 
 if TYPE_CHECKING:
     from edge_effnet.runtimes.base import Probe
@@ -32,9 +33,6 @@ __all__ = [
 ]
 
 Timing: TypeAlias = Literal["measured", "modelled", "none"]
-
-TFLITE_PYTHON: Final = "EDGE_EFFNET_TFLITE_PYTHON"
-"""Variable that names the interpreter of an environment with tflite-runtime, which needs an older numpy."""
 
 TARGETS: dict[str, str] = {
     "local": "edge_effnet.runtimes.targets:local",
@@ -142,7 +140,7 @@ class LocalTarget:
 
     def connect(self, engine: str = "xnnpack") -> Connection:
         """Start a worker; see `WorkerTarget.connect`."""
-        own = {"tflite-runtime": os.environ.get(TFLITE_PYTHON)}.get(engine)
+        own = tflite_python() if engine == "tflite-runtime" else None
         interpreter = self.interpreter or own or sys.executable
         return Connection([interpreter, str(WORKER)], where=self.name, hint=f"does {interpreter} have numpy?")
 

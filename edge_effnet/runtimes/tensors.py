@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from edge_effnet.runtimes.base import Tensor, TensorSpec
 
-__all__ = ["check_input", "check_output", "input_from_pixels", "input_rules"]
+__all__ = ["check_input", "check_output", "check_value", "input_from_pixels", "input_rules"]
 
 
 def _same(pixels: Tensor) -> Tensor:
@@ -74,6 +74,20 @@ def check_input(spec: TensorSpec) -> None:
         )
     if spec.dtype not in _RULES:
         raise DataError("the model's input type has no pixel rule", got=spec.dtype, allowed=", ".join(_RULES))
+
+
+def check_value(value: Tensor, spec: TensorSpec) -> None:
+    """Refuse a value that is not exactly of a tensor's type and shape.
+
+    Raises:
+        UsageError: It is not.
+    """
+    if value.dtype != spec.dtype or value.shape != spec.shape:
+        raise UsageError(
+            "the value does not fit the model's input",
+            got=f"{value.dtype} {value.shape}",
+            allowed=f"{spec.dtype} {spec.shape}",
+        )
 
 
 def check_output(spec: TensorSpec) -> None:

@@ -17,12 +17,15 @@ from edge_effnet.runtimes.registry import ENGINES, GROUP, Registry, registry
 def test_our_engines_are_registered_under_their_own_names() -> None:
     """The name in the table is the name that the engine gives itself in records."""
     assert set(ENGINES) <= set(engine_names())
-    assert all(engine(name).name == name for name in ENGINES)
+    assert all(registry().load(name).name == name for name in ENGINES)
 
 
 def test_our_engines_work_here() -> None:
-    """LiteRT is a dependency of the package, so none of its engines may be missing."""
-    assert all(isinstance(probe_all()[name], Available) for name in ENGINES)
+    """LiteRT is a dependency of the package, so none of its engines may be missing; of others the reason and fix are told."""
+    states = probe_all()
+    assert all(isinstance(states[name], Available) for name in ("xnnpack", "builtin", "reference"))
+    missing = [state for state in states.values() if isinstance(state, Missing)]
+    assert all(state.reason and state.fix for state in missing)
 
 
 def test_an_unknown_engine_gets_a_suggestion() -> None:

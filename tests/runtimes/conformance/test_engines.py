@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,7 +12,9 @@ from runtimes.tiny_models import TinyModel, colour_classifier
 
 from edge_effnet.errors import DataError, EnvironmentFault, UsageError
 from edge_effnet.images import Preprocessing, list_images, load_pixels
-from edge_effnet.runtimes import Available, engine, engine_names, probe_all
+from edge_effnet.runtimes import Available, Missing, engine_names
+from edge_effnet.runtimes.engines import worker_engine
+from edge_effnet.runtimes.registry import registry
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,13 +33,32 @@ _TOLERANCE_SURE = 12
 """Kernels differ by one step on one output in 1,000 per layer; over 53 layers and the softmax it adds up."""
 
 
-@pytest.fixture(params=engine_names())
+_ELSEWHERE = [
+    f"{name} at {place}"
+    for place in ("local", "arm64:cortex-a76")
+    for name in ("xnnpack", "builtin", "reference")
+]
+
+
+@functools.cache
+def _runtime(name: str) -> Engine | Missing:
+    """Return a registered runtime, or why it is missing here."""
+    way, _, place = name.partition(" at ")
+    if not place:
+        state = registry().probe(way)
+        return state if isinstance(state, Missing) else registry().load(way)
+    found = replace(worker_engine(way), place=place)
+    state = found.probe()
+    return state if isinstance(state, Missing) else found
+
+
+@pytest.fixture(params=[*engine_names(), *_ELSEWHERE])
 def any_engine(request: pytest.FixtureRequest) -> Engine:
-    """Every registered engine; a missing one is skipped with its reason."""
-    state = probe_all()[request.param]
-    if not isinstance(state, Available):
-        pytest.skip(f"{request.param}: {state.reason}")
-    return engine(request.param)
+    """Every registered runtime, inside this process and as a worker at a target; a missing one is skipped with reason and fix."""
+    found = _runtime(request.param)
+    if isinstance(found, Missing):
+        pytest.skip(f"{request.param}: {found.reason}; fix: {found.fix}")
+    return found
 
 
 def _random_model(io: str) -> TinyModel:
@@ -168,7 +191,7 @@ def test_real_models_agree_between_engines(any_engine: Engine, shared: Path, nam
     """Where XNNPACK is sure, every engine has the same class within a few steps of the probability."""
     content = (shared / "data" / "weights" / name).read_bytes()
     photographs = list_images(shared / "data" / "imagenet" / "val_1300" / "images")[:7]
-    fast, tested = engine("xnnpack").load(content), any_engine.load(content)
+    fast, tested = registry().load("xnnpack").load(content), any_engine.load(content)
     sure = 0
     for photograph in photographs:
         pixels = load_pixels(photograph, Preprocessing(224))
