@@ -28,6 +28,7 @@ VERBS: dict[str, str] = {
     "eval": "edge_effnet.cli.eval:evaluate",
     "bench": "edge_effnet.cli.bench:bench",
     "run": "edge_effnet.cli.run:run",
+    "doctor": "edge_effnet.cli.doctor:doctor",
     "quickstart": "edge_effnet.cli.quickstart:quickstart",
 }
 """Verb -> "module:function", in the order of the pipeline."""
