@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from edge_effnet.artifacts import write_bytes, write_json
+from edge_effnet.bench.latency import measure_latency
 from edge_effnet.calibrate.shapes import CLASS_NAMES
 from edge_effnet.convert import ConvertRequest, convert
 from edge_effnet.errors import EnvironmentFault, OutputExistsError, UsageError
@@ -18,15 +19,14 @@ from edge_effnet.inspect.summary import inspect_file
 from edge_effnet.progress import Silent
 from edge_effnet.quickstart.assets import MODEL_ID, SET_ID, demo_record, demo_weights
 from edge_effnet.quickstart.pictures import RenderedSplit
-from edge_effnet.runtimes.latency import measure_latency
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from edge_effnet.bench.latency import LatencyReport
     from edge_effnet.evaluate import Evaluation
     from edge_effnet.inspect.summary import Inspection
     from edge_effnet.progress import Reporter
-    from edge_effnet.runtimes.latency import LatencyReport
 
 __all__ = ["SCHEMA_VERSION", "Quickstart", "QuickstartRequest", "run_quickstart"]
 
@@ -152,8 +152,7 @@ def run_quickstart(request: QuickstartRequest, reporter: Reporter | None = None)
         pictures = RenderedSplit("test", request.pictures)
         evaluation = evaluate(candidates, pictures, reporter=reporter)
     with _timed(seconds, "time"), reporter.stage("time"):
-        pixels = pictures.load(0, candidates[-1].preprocessing)
-        latency = measure_latency(paths, pixels, runs=request.runs, engine_name=ENGINE)
+        latency = measure_latency(paths, runs=request.runs, engine_name=ENGINE)
     found = Quickstart(request.folder, conversions, inspection, evaluation, latency, seconds)
     write_json(request.folder / _RECORD, found.to_record(), force=request.force)
     return found

@@ -56,7 +56,7 @@ def climb(
     folder.open(inputs, force=request.force)
     twin = FloatTwin(prepared, f"keras:{request.model}:{request.weights}", folder.float_logits)
     ladder = Ladder(request, workshop, folder, twin, pictures, key_of(inputs), reporter)
-    return write_outcome(ladder.climb(), request, workshop, folder, pictures, outputs, reporter)
+    return write_outcome(ladder.climb(), request, workshop, folder, outputs, reporter)
 
 
 def _outputs(request: TuneRequest, folder: RunFolder) -> Outputs:

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from edge_effnet.artifacts import write_json
-from edge_effnet.errors import DataError
-from edge_effnet.runtimes.latency import measure_latency
+from edge_effnet.bench.latency import measure_latency
 from edge_effnet.tune.judge import ENGINE
 from edge_effnet.tune.record import CHOSEN_ON_THESE, Climb, choose
 
 if TYPE_CHECKING:
     from edge_effnet.convert.outputs import Outputs
-    from edge_effnet.evaluate import LabelledPictures
-    from edge_effnet.images import Pixels, Preprocessing
     from edge_effnet.progress import Reporter
     from edge_effnet.tune.folder import RunFolder
     from edge_effnet.tune.ladder import Climbed
@@ -34,7 +30,6 @@ def write_outcome(
     request: TuneRequest,
     workshop: Workshop,
     folder: RunFolder,
-    pictures: LabelledPictures,
     outputs: Outputs,
     reporter: Reporter,
 ) -> Climb:
@@ -45,14 +40,12 @@ def write_outcome(
         request: What was asked for.
         workshop: Knows the network and the calibration pictures.
         folder: Holds the models.
-        pictures: The first that can be read is what the models are timed on.
         outputs: Where the result goes.
         reporter: Told about the timing.
     """
     built = workshop.prepared.built
     with reporter.stage("time"):
-        pixels = _first(pictures, workshop.prepared.preprocessing)
-        rungs, latency = _timed(climbed.rungs, folder, pixels, request.latency_runs)
+        rungs, latency = _timed(climbed.rungs, folder, request.latency_runs)
     chosen, met = choose(rungs, request.max_drop)
     _copy(folder, chosen, outputs, reporter)
     found = Climb(
@@ -76,19 +69,12 @@ def write_outcome(
     return found
 
 
-def _first(pictures: LabelledPictures, preprocessing: Preprocessing) -> Pixels:
-    for index in range(len(pictures)):
-        with contextlib.suppress(DataError):
-            return pictures.load(index, preprocessing)
-    raise DataError("no image could be read", hint="check --data and --labels")
-
-
 def _timed(
-    rungs: tuple[RungResult, ...], folder: RunFolder, pixels: Pixels, runs: int
+    rungs: tuple[RungResult, ...], folder: RunFolder, runs: int
 ) -> tuple[tuple[RungResult, ...], dict[str, Any]]:
     """Time all models in one run, in turns; what is left in float says what that costs."""
     paths = [folder.model(rung.name) for rung in rungs]
-    report = measure_latency(paths, pixels, runs=runs, engine_name=ENGINE)
+    report = measure_latency(paths, runs=runs, engine_name=ENGINE)
     medians = {rung.name: found.median_ms for rung, found in zip(rungs, report.models, strict=True)}
     timed = (replace(rung, median_ms=medians[rung.name]) for rung in rungs)
     return tuple(_with_cost(rung, medians) for rung in timed), {**report.conditions, "n": runs}

@@ -1,34 +1,21 @@
-"""How long one call takes on this machine, for several models in turns.
-
-A simple local measurement, for a first impression: nothing keeps other programs away or holds the clock still. Turns
-make what slows the machine down slow all models down alike, so that their ratio is worth more than the times.
-"""
+"""The short benchmark inside other stages: the median of several models in turns, and the conditions."""
 
 from __future__ import annotations
 
-import os
-import platform
-import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from edge_effnet.errors import UsageError
-from edge_effnet.runtimes import Available, engine
-from edge_effnet.runtimes.tensors import input_from_pixels
+from edge_effnet.bench.plan import Plan
+from edge_effnet.bench.run import bench
+from edge_effnet.errors import EnvironmentFault, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from edge_effnet.runtimes import Model
-    from edge_effnet.runtimes.base import Tensor
-
 __all__ = ["Latency", "LatencyReport", "measure_latency"]
-
-WARM_UP_RUNS: Final = 10
-_MEASURED: Final = "one call: input copied in, inference, output copied out"
 
 
 @dataclass(frozen=True)
@@ -90,49 +77,40 @@ class LatencyReport:
         }
 
 
-def measure_latency(
-    paths: Sequence[Path], pixels: Tensor, *, runs: int = 200, engine_name: str = "xnnpack"
-) -> LatencyReport:
-    """Time single calls of several models, one thread each, in turns.
+def measure_latency(paths: Sequence[Path], *, runs: int = 200, engine_name: str = "xnnpack") -> LatencyReport:
+    """Time several models, one thread each, in turns, by `edge_effnet.bench.run.bench`.
 
     Args:
         paths: .tflite files.
-        pixels: What they are given, ``(resolution, resolution, 3) uint8``.
-        runs: Timed calls of each.
+        runs: Timed inferences of each, at least.
         engine_name: What runs them.
 
     Raises:
         UsageError: No model, or no run.
+        EdgeEffnetError: One of them cannot be measured.
     """
     if not paths or runs < 1:
         raise UsageError(
             "nothing to time", got=f"{len(paths)} models, {runs} runs", allowed="1 or more of each"
         )
-    runtime = engine(engine_name)
-    models = [runtime.load(path, threads=1) for path in paths]
-    inputs = [input_from_pixels(pixels, model.input) for model in models]
-    pairs = list(zip(models, inputs, strict=True))
-    for pair in pairs * WARM_UP_RUNS:
-        _milliseconds(*pair)
-    times = [[_milliseconds(*pair) for pair in pairs] for _ in range(runs)]
-    state = runtime.probe()
+    record = bench(paths, engines=[engine_name], plan=Plan(min_seconds=0.0, min_runs=runs))
+    results, host = record["results"], record["host"]
+    for result in results:
+        if result["samples_ms"] is None:
+            raise EnvironmentFault(
+                f"{result['model']} cannot be timed: {result['reason']}", hint=result["fix"]
+            )
     conditions = {
         "kind": "measured",
-        "what": _MEASURED,
-        "statistic": f"median of {runs} calls, models in turns, after {WARM_UP_RUNS} warm-up calls",
+        "what": record["plan"]["measured"],
+        "statistic": f"median of at least {runs} calls, models in turns, each in a process of its own, after warm-up",
         "engine": engine_name,
-        "engine_version": state.version if isinstance(state, Available) else None,
+        "engine_version": results[0]["runtime"],
         "threads": 1,
-        "host": {"machine": platform.machine(), "system": platform.system(), "cpus": os.cpu_count()},
-        "load_average": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
+        "host": {"machine": host["machine"], "system": host["system"], "cpus": host["cores"]},
+        "load_average": host["load_average"],
     }
-    columns = zip(*times, strict=True)
-    return LatencyReport(
-        tuple(Latency(str(path), column) for path, column in zip(paths, columns, strict=True)), conditions
+    models = (
+        Latency(str(path), tuple(result["samples_ms"])) for path, result in zip(paths, results, strict=True)
     )
-
-
-def _milliseconds(model: Model, value: Tensor) -> float:
-    start = time.perf_counter_ns()
-    model.run(value)
-    return (time.perf_counter_ns() - start) / 1e6
+    return LatencyReport(tuple(models), conditions)

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from runtimes.tiny_models import TinyModel, colour_classifier
 
-from edge_effnet.errors import UsageError
-from edge_effnet.runtimes import latency
-from edge_effnet.runtimes.latency import Latency, LatencyReport, measure_latency
+from edge_effnet.bench.latency import Latency, LatencyReport, measure_latency
+from edge_effnet.errors import EnvironmentFault, UsageError
 
 TIMES = st.lists(st.floats(1e-3, 1e4), min_size=1, max_size=50)
 
@@ -42,37 +42,24 @@ def test_the_speed_up_is_the_first_over_the_last():
 def test_nothing_to_time_is_refused(paths: list[Path], runs: int):
     """Before a model is loaded."""
     with pytest.raises(UsageError, match="nothing to time"):
-        measure_latency(paths, np.zeros((8, 8, 3), np.uint8), runs=runs)
+        measure_latency(paths, runs=runs)
 
 
-class _Recorder:
-    """An engine whose models write down when they are called."""
-
-    def __init__(self) -> None:
-        self.calls: list[str] = []
-
-    def load(self, path: Path, threads: int) -> _Recorder._Model:
-        assert threads == 1
-        return _Recorder._Model(path.stem, self.calls)
-
-    def probe(self) -> None:
-        return None
-
-    class _Model:
-        input = None
-
-        def __init__(self, name: str, calls: list[str]) -> None:
-            self._name, self._calls = name, calls
-
-        def run(self, value: str) -> None:
-            self._calls.append(self._name)
+def test_models_are_timed_in_turns_under_stated_conditions(tmp_path: Path):
+    """Both have their runs; engine, version, threads and load are in the conditions."""
+    paths = [tmp_path / "a.tflite", tmp_path / "b.tflite"]
+    for path in paths:
+        path.write_bytes(colour_classifier().to_bytes())
+    report = measure_latency(paths, runs=25)
+    assert [model.path for model in report.models] == [str(path) for path in paths]
+    assert min(len(model.milliseconds) for model in report.models) >= 25
+    assert report.conditions["engine_version"].startswith("ai-edge-litert ")
 
 
-def test_models_take_turns(monkeypatch: pytest.MonkeyPatch):
-    """What slows the machine down for a while slows all models down alike."""
-    recorder = _Recorder()
-    monkeypatch.setattr(latency, "engine", lambda _: recorder)
-    monkeypatch.setattr(latency, "input_from_pixels", lambda pixels, spec: pixels)
-    report = measure_latency([Path("a"), Path("b")], np.zeros((8, 8, 3), np.uint8), runs=5)
-    assert recorder.calls == ["a", "b"] * (latency.WARM_UP_RUNS + 5)
-    assert [model.to_record()["runs"] for model in report.models] == [5, 5]
+def test_a_model_that_cannot_be_timed_is_an_error(tmp_path: Path):
+    """A median of nothing is not zero."""
+    good, odd = tmp_path / "a.tflite", tmp_path / "odd.tflite"
+    good.write_bytes(colour_classifier().to_bytes())
+    odd.write_bytes(TinyModel(np.ones((2, 48), int), operator=32, custom="MyCustomThing").to_bytes())
+    with pytest.raises(EnvironmentFault, match="MyCustomThing"):
+        measure_latency([good, odd], runs=5)
