@@ -5,6 +5,9 @@ from __future__ import annotations
 import importlib
 import logging
 import os
+import platform
+import secrets
+import socket
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -28,6 +31,12 @@ _RETRIES: Final = 3
 
 _ATTEMPTS: Final = 3
 """How often a job is handed to Ray again that it could not save, such as a timed one whose node is gone."""
+
+_KNOCK_S: Final = 5.0
+"""How long a cluster may take to accept a connection."""
+
+_OWN: Final = "local"
+"""The address for which Ray starts a cluster of its own."""
 
 _STORE_BYTES: Final = 512 << 20
 """Shared memory of a cluster on this machine; a third of all memory would be Ray's default."""
@@ -168,7 +177,7 @@ def _on_node(task: Task, contents: Mapping[str, Any]) -> Outcome | Lacking:
     """Run a task where Ray has put it."""
     ray = importlib.import_module("ray")
     context = ray.get_runtime_context()
-    node = f"{ray.util.get_node_ip_address()}/{context.get_node_id()[:12]}"
+    node = f"{platform.node()}/{context.get_node_id()[:12]}"
     return perform_there(task, contents, ray.get, node)
 
 
@@ -176,25 +185,43 @@ def _not_run(trouble: str) -> Outcome:
     return Outcome(3, b"", trouble.encode(), 0.0, "", trouble)
 
 
+def _require_listening(address: str) -> None:
+    """Refuse an address where nobody listens, which Ray would try for minutes; names such as ``auto`` are Ray's to judge.
+
+    Raises:
+        EnvironmentFault: Nobody does.
+    """
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if not colon or not port.isdigit():
+        return
+    try:
+        socket.create_connection((host, int(port)), timeout=_KNOCK_S).close()
+    except (OSError, OverflowError) as error:
+        raise EnvironmentFault(
+            f"no Ray cluster listens there: {error}", got=address, hint="ray status, on one of its nodes"
+        ) from error
+
+
 def _open_ray(site: Site) -> ModuleType:
     """Import Ray and connect: to the address, to ``$RAY_ADDRESS``, or to a cluster of one node that is started here."""
+    address = site.address or os.environ.get("RAY_ADDRESS") or _OWN
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    if (
+        address == _OWN
+    ):  # Ray listens on every interface and runs what it is sent: only for those who know the token
+        os.environ.setdefault("RAY_AUTH_MODE", "token")
+        os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
     try:
         ray = importlib.import_module("ray")
     except ImportError as error:
         raise EnvironmentFault(
             "--executor ray needs Ray, which is not installed", hint="pip install 'edge-effnet[sweep]'"
         ) from error
-    address = site.address or os.environ.get("RAY_ADDRESS") or "local"
-    own = {
-        "num_cpus": site.jobs,
-        "include_dashboard": False,
-        "object_store_memory": _STORE_BYTES,
-        "_node_ip_address": "127.0.0.1",
-    }
+    _require_listening(address)
+    own = {"num_cpus": site.jobs, "include_dashboard": False, "object_store_memory": _STORE_BYTES}
     try:
         ray.init(
-            address, logging_level=logging.ERROR, log_to_driver=False, **(own if address == "local" else {})
+            address, logging_level=logging.ERROR, log_to_driver=False, **(own if address == _OWN else {})
         )
     except (ConnectionError, RuntimeError, ValueError, OSError) as error:
         raise EnvironmentFault(

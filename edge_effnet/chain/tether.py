@@ -14,7 +14,7 @@ import threading
 import time
 from typing import Any, Final
 
-__all__ = ["main"]
+__all__ = ["hold", "main"]
 
 _PATIENCE_S: Final = 5.0
 
@@ -34,10 +34,15 @@ def _stop(number: int, frame: Any) -> None:
     raise KeyboardInterrupt
 
 
-def main() -> None:
-    """Run the command line behind this module's name."""
+def hold() -> None:
+    """End this process when its stdin ends; from now on a request to stop is taken like Ctrl-C."""
     signal.signal(signal.SIGTERM, _stop)
     threading.Thread(target=_watch, daemon=True).start()
+
+
+def main() -> None:
+    """Run the command line behind this module's name."""
+    hold()
     sys.argv[0] = "edge-effnet"
     runpy.run_module("edge_effnet", run_name="__main__", alter_sys=True)
 
