@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import datetime as dt
 import fcntl
+import os
 import shutil
 import tempfile
 import time
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from edge_effnet.artifacts import write_json
+from edge_effnet.environment import now_utc
 from edge_effnet.errors import EnvironmentFault
 from edge_effnet.process import run_program
 from edge_effnet.progress import Silent
@@ -84,7 +85,7 @@ def install(
     place = Installation(default_folder() if folder is None else folder)
     if not force and isinstance(place.probe(), Available):
         return {**place.manifest(), "installed_now": False}
-    _check_host(run)
+    _check_host()
     started = time.perf_counter()
     with _exclusive(place.folder), _temporary_folder(place.folder) as work:
         new = Installation(work / "new")
@@ -97,12 +98,10 @@ def install(
     return {**manifest, "installed_now": True}
 
 
-def _check_host(run: Runner) -> None:
+def _check_host() -> None:
     """Refuse a machine on which it cannot work, before anything is downloaded."""
     if (unsupported := unsupported_host()) is not None:
         raise EnvironmentFault(unsupported.reason, hint=unsupported.fix)
-    if run is not run_program:
-        return  # a stand-in needs no programs
     for program, package in _TOOLS.items():
         if shutil.which(program) is None:
             raise EnvironmentFault(
@@ -116,19 +115,20 @@ def _exclusive(folder: Path) -> Iterator[None]:
     """Let one installation at a time work beside ``folder``."""
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        lock = (folder.parent / f".{folder.name}.lock").open("w")
+        handle = os.open(folder.parent, os.O_RDONLY)
     except OSError as error:
         raise EnvironmentFault(
             f"cannot write in {folder.parent}: {error.strerror}", hint="set XDG_CACHE_HOME to another folder"
         ) from error
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise EnvironmentFault(
-                "another installation is under way", got=folder, hint="wait until it has ended"
-            ) from error
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
+    except BlockingIOError as error:
+        raise EnvironmentFault(
+            "another installation is under way", got=folder, hint="wait until it has ended"
+        ) from error
+    finally:
+        os.close(handle)
 
 
 @contextlib.contextmanager
@@ -258,7 +258,7 @@ def _manifest(
     versions = {package.name: package.version for package in packages if package.architecture == HOST}
     return {
         "schema_version": 1,
-        "installed_utc": dt.datetime.now(dt.timezone.utc).isoformat(timespec="seconds"),
+        "installed_utc": now_utc(),
         "lock_sha256": lock.sha256,
         "qemu": versions["qemu-user"],
         "litert": next(wheel.version for wheel in lock.wheels if wheel.name == "ai-edge-litert"),

@@ -32,7 +32,7 @@ _ENVIRONMENT: Final = {
     "PYTHONHASHSEED": "0",
     # The tunables of the C library and of malloc stay at their defaults: nothing of the host's environment comes in.
 }
-"""The whole environment of an emulated program, the path of its packages aside.
+"""The whole environment of an emulated program, two paths aside: of its packages, and of where it keeps models.
 
 Fixed, because its size moves the stack and the hash seed moves dictionaries, and both move instruction counts.
 """
@@ -136,7 +136,8 @@ class Installation:
             counts: File to which the counting plug-in writes.
         """
         plugin = [] if counts is None else ["-plugin", f"{self.plugin},out={counts}"]
-        environment = {**_ENVIRONMENT, "PYTHONPATH": str(self.packages)}
+        places = {"PYTHONPATH": str(self.packages), "EDGE_EFFNET_CACHE": str(self.folder)}
+        environment = {**_ENVIRONMENT, **places}
         root = self.core_root(core)
         return [
             *("env", "-i"),

@@ -30,7 +30,7 @@ def compile_plugin(new: Installation, run: Runner = run_program) -> dict[str, An
 
     Without it outputs can be had and counts cannot, so a compiler that is missing or refuses is a reason and no error.
     """
-    if run is run_program and shutil.which(_COMPILER) is None:
+    if shutil.which(_COMPILER) is None:
         return _missing("there is no C compiler", "install gcc (on Debian: apt-get install gcc libc6-dev)")
     new.plugin.parent.mkdir(parents=True, exist_ok=True)
     source = resources.files(__package__).joinpath("counter.c").read_bytes()
