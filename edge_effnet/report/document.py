@@ -1,0 +1,105 @@
+"""The report as one document: what report.json holds, and what the page, the table and the card are made from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from edge_effnet.environment import code_facts, now_utc
+from edge_effnet.report.accuracy import add_accuracy, evaluations
+from edge_effnet.report.gates import judge
+from edge_effnet.report.latency import latency_rows, ratio_rows
+from edge_effnet.report.profiles import profiles
+from edge_effnet.report.quality import add_audits, add_contracts, verifications
+from edge_effnet.report.subjects import join
+from edge_effnet.report.values import rows, text
+from edge_effnet.report.verdict import verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from edge_effnet.report.collect import Collection, Source
+    from edge_effnet.report.gates import Gate
+
+__all__ = ["SCHEMA_VERSION", "report_document"]
+
+SCHEMA_VERSION: Final = 1
+
+
+def report_document(
+    found: Collection, gates: Sequence[Gate] = (), *, title: str | None = None
+) -> dict[str, Any]:
+    """Return the report on a collection of records.
+
+    Args:
+        found: The records.
+        gates: What must not be.
+        title: Its heading; the names of the models by default.
+
+    Returns:
+        The content of report.json; `edge_effnet/schemas/report.json` describes it.
+    """
+    joined = join(found)
+    add_accuracy(found, joined)
+    add_audits(found, joined)
+    add_contracts(found, joined)
+    models = sorted(joined.models.values(), key=lambda model: model["role"] == "reference")
+    document: dict[str, Any] = {
+        "schema_version": SCHEMA_VERSION,
+        "title": title or _title(models),
+        "made": {"time_utc": now_utc(), **code_facts()},
+        "models": models,
+        "latency": latency_rows(found, joined),
+        "ratios": ratio_rows(found, joined),
+        "profiles": profiles(found, joined),
+        "verifications": verifications(found, joined),
+        "evaluations": evaluations(found, joined),
+        "training": [facts for source in found.of("train", "qat", "tune") for facts in _made(source)],
+        "skipped": list(found.skipped),
+        "sources": [source.to_record() for source in found.sources],
+    }
+    document["notes"] = [*dict.fromkeys(joined.notes), *_notes(found, document)]
+    document["gates"] = judge(document, gates)
+    document["verdict"] = verdict(document)
+    return document
+
+
+def _title(models: list[dict[str, Any]]) -> str:
+    names = [model["name"] for model in models if model["role"] == "candidate"] or ["no model"]
+    return ", ".join(names) if len(names) <= 3 else f"{', '.join(names[:2])} and {len(names) - 2} more models"
+
+
+def _made(source: Source) -> list[dict[str, Any]]:
+    """Return how a model was trained or chosen, as rows of a table."""
+    record = source.record
+    if source.kind == "tune":
+        return [
+            {"kind": "tune", "name": text(rung, "name"), "figures": rung, "source": source.id}
+            for rung in rows(record, "rungs")
+        ]
+    return [{"kind": source.kind, "name": text(record, "path") or text(record, "weights"), "figures": _plain(record), "source": source.id}]  # fmt: skip
+
+
+def _plain(record: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in record.items() if isinstance(value, (str, int, float))}
+
+
+def _notes(found: Collection, document: dict[str, Any]) -> list[str]:
+    """Return what a reader must know before comparing figures."""
+    notes = []
+    sets = {model["accuracy"]["images_sha256"] for model in document["models"] if model["accuracy"]}
+    if len(sets) > 1:
+        notes.append(
+            "the models were not all evaluated on the same images: compare their accuracies only through the intervals"
+        )
+    measured = [
+        row for row in document["latency"] if row["timing"] == "measured" and row["median_ms"] is not None
+    ]
+    if len({row["source"] for row in measured}) > 1:
+        notes.append(
+            "latencies come from more than one run of bench: only models of the same run were timed in turns"
+        )
+    notes += [
+        f"{source.file} also holds latencies that were taken by the way: they are left out, bench measures"
+        for source in found.of("quickstart")
+    ]
+    return notes
