@@ -27,6 +27,9 @@ __all__ = ["runs_from_text"]
 _MAX_LINE: Final = 20_000
 """Characters of a line that are looked at; the longest that the tool writes names the inputs of a model."""
 
+_MOST: Final = 1e15
+"""No count and no figure reaches this, in any unit."""
+
 _NUMBER: Final = r"(\S{1,32})"
 _COUNT: Final = r"(\d{1,32})"
 _FIELDS: Final = re.compile(r"\b(first|curr|min|max|avg|std|p5|median|p95)=([^\s,]{1,32})")
@@ -116,15 +119,13 @@ def _float(text: str) -> float:
         value = float(text)
     except ValueError:
         value = math.nan
-    if not 0 <= value < math.inf:
+    if not 0 <= value < _MOST:
         raise DataError("a figure of benchmark_model is no time and no size", got=text, allowed="0 or more")
     return value
 
 
 def _int(text: str) -> int:
-    if len(text) > 15:
-        raise DataError("a count of benchmark_model is impossible", got=text)
-    return int(text)
+    return int(_float(text))
 
 
 def _figures(count: int, values: dict[str, float]) -> Figures:
@@ -236,6 +237,7 @@ _ROWS: Final[tuple[tuple[str, Take], ...]] = (
     (rf"\bPeak memory:\s+{_NUMBER} MB", _take_peak),
     (r"\bUnconsumed cmdline flags: (.+)$", _take_flags),
     (r"\bERROR: (?:\[[^\]]*\] )?(.+)$", _add("errors")),
+    (r"\b(Unable to load external delegate from .+)$", _add("errors")),
 )
 """Pattern of a line -> what it adds to the record."""
 
