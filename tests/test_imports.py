@@ -28,6 +28,7 @@ ALLOWED: dict[str, set[str]] = {
     "process": {"errors"},
     "environment": {"errors", "process"},
     "images": {"errors"},
+    "proportions": set(),
     "schemas": {"errors"},
     "variants": {"errors"},
     "runtimes": BASE | {"process", "environment"},
@@ -52,7 +53,7 @@ ALLOWED: dict[str, set[str]] = {
         "runtimes",
         "images",
     },
-    "evaluate": BASE | {"models", "convert", "inspect", "verify", "runtimes", "images"},
+    "evaluate": BASE | {"models", "convert", "inspect", "verify", "runtimes", "images", "proportions"},
     "tune": BASE
     | {
         "models",
@@ -70,7 +71,7 @@ ALLOWED: dict[str, set[str]] = {
     },
     "quickstart": BASE | {"bench", "calibrate", "convert", "inspect", "evaluate", "runtimes", "images"},
     "bench": BASE | {"process", "environment", "inspect", "runtimes", "variants"},
-    "report": BASE | {"environment", "schemas"},
+    "report": BASE | {"environment", "schemas", "proportions"},
     "config": BASE | {"models", "calibrate", "quantize", "convert", "runtimes"},
     "chain": BASE | {"config", "process"},
     "__main__": {"cli"},

@@ -15,7 +15,7 @@ from edge_effnet.evaluate.data import LabelledPictures, LabelledSet, Picture, Sk
 from edge_effnet.evaluate.gallery import add_thumbnails, render_gallery, short_names, write_gallery
 from edge_effnet.evaluate.layouts import read_labelled_set
 from edge_effnet.evaluate.record import Evaluation, Judged
-from edge_effnet.evaluate.statistics import (
+from edge_effnet.proportions import (
     Interval,
     PairedCounts,
     mcnemar_p,

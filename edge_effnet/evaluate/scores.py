@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from edge_effnet.evaluate.statistics import (
+from edge_effnet.proportions import (
     DIFFERENCE_METHOD,
     Interval,
     PairedCounts,

@@ -21,8 +21,8 @@ from edge_effnet.evaluate import (
     evaluate,
     read_labelled_set,
 )
-from edge_effnet.evaluate.statistics import PairedCounts, mcnemar_p, paired_interval, wilson_interval
 from edge_effnet.progress import Silent
+from edge_effnet.proportions import PairedCounts, mcnemar_p, paired_interval, wilson_interval
 
 if TYPE_CHECKING:
     from pathlib import Path

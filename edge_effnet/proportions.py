@@ -6,6 +6,8 @@ References:
     E. B. Wilson, "Probable inference, the law of succession, and statistical inference", JASA 22 (1927).
     R. G. Newcombe, "Two-sided confidence intervals for the single proportion: comparison of seven methods",
     Statistics in Medicine 17 (1998) 857-872, method 3.
+    R. G. Newcombe, "Interval estimation for the difference between independent proportions: comparison of eleven
+    methods", Statistics in Medicine 17 (1998) 873-890, method 10.
     R. G. Newcombe, "Improved confidence intervals for the difference between binomial proportions based on paired
     data", Statistics in Medicine 17 (1998) 2635-2650, method 10.
     Q. McNemar, "Note on the sampling error of the difference between correlated proportions", Psychometrika 12 (1947).
@@ -24,9 +26,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DIFFERENCE_METHOD",
+    "INDEPENDENT_METHOD",
     "Z95",
     "Interval",
     "PairedCounts",
+    "independent_interval",
     "mcnemar_p",
     "paired_interval",
     "wilson_interval",
@@ -37,6 +41,10 @@ Z95 = 1.959963984540054
 
 DIFFERENCE_METHOD = "Newcombe 1998 (paired), method 10"
 """Named in records beside the interval of a difference."""
+
+
+INDEPENDENT_METHOD = "Newcombe 1998 (independent), method 10"
+"""The same for two sets of images."""
 
 
 @dataclass(frozen=True)
@@ -126,6 +134,25 @@ def paired_interval(counts: PairedCounts, z: float = Z95) -> Interval:
     below = _square_and_add(share_1 - ci_1.low, ci_2.high - share_2, phi)
     above = _square_and_add(share_2 - ci_2.low, ci_1.high - share_1, phi)
     return Interval(max(-1.0, counts.difference - below), min(1.0, counts.difference + above))
+
+
+def independent_interval(first: tuple[int, int], second: tuple[int, int], z: float = Z95) -> Interval:
+    """Return the interval of the difference of two accuracies on different images: Wilson's, squared and added.
+
+    Args:
+        first: Successes and n of the first.
+        second: Of the second.
+        z: Normal quantile of the confidence level.
+
+    Raises:
+        ValueError: One of them is not a proportion.
+    """
+    (share_1, ci_1), (share_2, ci_2) = (
+        (hits / n, wilson_interval(hits, n, z)) for hits, n in (first, second)
+    )
+    below = _square_and_add(share_1 - ci_1.low, ci_2.high - share_2, 0.0)
+    above = _square_and_add(share_2 - ci_2.low, ci_1.high - share_1, 0.0)
+    return Interval(max(-1.0, share_1 - share_2 - below), min(1.0, share_1 - share_2 + above))
 
 
 def mcnemar_p(counts: PairedCounts) -> float:

@@ -1,4 +1,4 @@
-"""evaluate.statistics: against published examples, an independent implementation, and its own promises."""
+"""proportions: against published examples, an independent implementation, and its own promises."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_effnet.evaluate.statistics import (
+from edge_effnet.proportions import (
     Z95,
     PairedCounts,
+    independent_interval,
     mcnemar_p,
     paired_interval,
     wilson_interval,
@@ -138,3 +139,20 @@ def test_what_is_no_proportion_is_refused(successes: int, n: int) -> None:
 def test_percent_is_what_records_carry() -> None:
     """Two numbers, low first."""
     assert wilson_interval(0, 20).percent() == [0.0, pytest.approx(16.11, abs=0.01)]
+
+
+def test_independent_proportions_agree_with_the_published_example() -> None:
+    """56 of 70 less 48 of 80 is 0.2, with the interval 0.0524 to 0.3339 (Newcombe's first example, method 10)."""
+    found = independent_interval((56, 70), (48, 80))
+    assert (round(found.low, 4), round(found.high, 4)) == (0.0524, 0.3339)
+
+
+@given(st.integers(1, 400), st.integers(1, 400), st.data())
+def test_the_independent_interval_holds_the_difference_and_turns_with_it(
+    n_1: int, n_2: int, data: st.DataObject
+) -> None:
+    """Swapping both turns the sign of both ends."""
+    first, second = (data.draw(st.integers(0, n_1)), n_1), (data.draw(st.integers(0, n_2)), n_2)
+    one, other = independent_interval(first, second), independent_interval(second, first)
+    assert one.low <= first[0] / n_1 - second[0] / n_2 <= one.high
+    assert (one.low, one.high) == pytest.approx((-other.high, -other.low))
