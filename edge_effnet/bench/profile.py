@@ -120,7 +120,7 @@ def profile_file(path: Path, engine: str, place: str, plan: Plan, reporter: Repo
 
     Args:
         path: A .tflite file.
-        engine: ``xnnpack``, ``builtin`` or ``reference``.
+        engine: ``xnnpack`` or ``builtin``.
         place: A target's name.
         plan: How long, with what.
         reporter: Told of the stages.
@@ -195,7 +195,7 @@ def _open(
         raise EnvironmentFault(
             f"no profile at {connection.where}: {reply['missing']}",
             got=runtime,
-            hint=f"pip install ai-edge-litert=={reply['tested'][-1]} there, and use xnnpack, builtin or reference",
+            hint=f"pip install ai-edge-litert=={reply['tested'][-1]} there for the engines xnnpack and builtin",
         )
     events = tuple(Event(row["type"], row["index"], row["tag"]) for row in reply["events"])
     return events, bool(reply["tested"])

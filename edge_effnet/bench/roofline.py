@@ -26,7 +26,8 @@ NO_RATES: Final[dict[str, Any]] = {
     "intensity": None,
     "share_of_peak": None,
     "share_of_bandwidth": None,
-    "bound": None,
+    "roof": None,
+    "share_of_roof": None,
 }
 """The keys of `rates` where there is no time."""
 
@@ -42,8 +43,9 @@ def rates(macs: int, size_bytes: int, us: float | None, peak: Peak | None, *, in
         int8: Whether the peak is that of 8-bit integers.
 
     Returns:
-        The keys of `NO_RATES`. ``intensity`` is in multiply-accumulates per byte; shares are 0 to 1, and more where
-        the data was in a cache that is faster than the memory; ``bound`` is ``compute`` or ``memory``.
+        The keys of `NO_RATES`. ``intensity`` is in multiply-accumulates per byte; ``roof`` is what limits it,
+        ``compute`` or ``memory``; shares are 0 to 1, and more where the data was in a cache that is faster than the
+        memory.
     """
     intensity = macs / size_bytes if size_bytes else None
     if us is None or us < MIN_RATE_US:
@@ -58,18 +60,17 @@ def rates(macs: int, size_bytes: int, us: float | None, peak: Peak | None, *, in
     if peak is None:
         return found
     top = peak.int8_gmacs_per_s if int8 else peak.float32_gmacs_per_s
+    of_peak, of_bandwidth = gmacs / top if macs and top else None, gbytes / peak.gbytes_per_s
+    # With no multiply-accumulates only the memory is left; with an unknown peak, neither can be told.
+    known = top is not None or not macs
+    by_compute = of_peak is not None and of_peak >= of_bandwidth
     return {
         **found,
-        "share_of_peak": gmacs / top if macs and top else None,
-        "share_of_bandwidth": gbytes / peak.gbytes_per_s,
-        "bound": _bound(intensity, top, peak.gbytes_per_s),
+        "share_of_peak": of_peak,
+        "share_of_bandwidth": of_bandwidth,
+        "roof": ("compute" if by_compute else "memory") if known else None,
+        "share_of_roof": max(of_peak or 0.0, of_bandwidth) if known else None,
     }
-
-
-def _bound(intensity: float | None, top: float | None, bandwidth: float) -> str | None:
-    if not intensity:
-        return "memory"
-    return None if top is None else "compute" if intensity >= top / bandwidth else "memory"
 
 
 def groups(

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from rich.progress import Progress, TaskID
 
-__all__ = ["TerminalReporter", "print_json", "print_lines", "print_table", "resumable"]
+__all__ = ["TerminalReporter", "print_json", "print_lines", "print_table", "printable", "resumable"]
 
 _MARKS = {"info": "·", "warning": "!", "skipped": "-"}
 
@@ -28,6 +28,12 @@ def print_json(record: Any) -> None:
 def print_lines(*lines: str) -> None:
     """Print plain result lines on stdout."""
     sys.stdout.writelines(line + "\n" for line in lines)
+
+
+def printable(text: str, length: int = 60) -> str:
+    """Return text from a file without control characters, shortened in the middle."""
+    clean = "".join(letter if letter.isprintable() else "?" for letter in text[: 4 * length])
+    return clean if len(clean) <= length else f"{clean[: length // 2]}…{clean[-length // 2 + 1 :]}"
 
 
 @contextlib.contextmanager

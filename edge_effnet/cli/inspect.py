@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from edge_effnet.cli.console import print_json, print_lines, print_table
+from edge_effnet.cli.console import print_json, print_lines, print_table, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +23,6 @@ __all__ = ["inspect"]
 
 _LARGEST_LAYERS = 10
 _SHOWN_PER_RULE = 3
-_NAME_LENGTH = 60
 _INTERFACE = ("side", "name", "type", "shape", "scale", "zero point")
 _CENSUS = ("operator", "count", "MACs", "in int8 %", "bytes")
 _LAYERS = ("index", "operator", "output", "shape", "MACs", "bytes")
@@ -62,7 +61,10 @@ def _print_tables(found: Inspection, layers: int) -> None:
         ("output", tensor) for tensor in graph.output_tensors
     ]
     print_table(
-        _clean(found.path.name), _INTERFACE, [_interface_row(side, tensor) for side, tensor in sides], left=4
+        printable(found.path.name),
+        _INTERFACE,
+        [_interface_row(side, tensor) for side, tensor in sides],
+        left=4,
     )
     print_table("Operators", _CENSUS, list(_census_rows(cost)))
     if layers:
@@ -76,7 +78,7 @@ def _interface_row(side: str, tensor: Tensor) -> list[str]:
     zero_point = "-" if tensor.zero_point is None else str(tensor.zero_point)
     return [
         side,
-        _clean(tensor.name),
+        printable(tensor.name),
         tensor.type.lower(),
         _shape(tensor.shape_signature or tensor.shape),
         scale,
@@ -87,8 +89,8 @@ def _interface_row(side: str, tensor: Tensor) -> list[str]:
 def _layer_row(layer: Layer) -> list[str]:
     return [
         str(layer.op_index),
-        _clean(layer.op),
-        _clean(layer.name),
+        printable(layer.op),
+        printable(layer.name),
         _shape(layer.shape),
         f"{layer.macs:,}" if layer.macs else "-",
         f"{layer.size_bytes:,}",
@@ -103,7 +105,7 @@ def _census_rows(cost: Cost) -> Iterator[list[str]]:
     for name, count in cost.operators.items():
         total, int8 = work.get(name, (0, 0))
         yield [
-            _clean(name),
+            printable(name),
             str(count),
             f"{total:,}" if total else "-",
             _percent(int8, total),
@@ -125,7 +127,7 @@ def _finding_lines(audit: Audit) -> Iterator[str]:
     for finding in audit.findings:
         shown[finding.rule] += 1
         if shown[finding.rule] <= _SHOWN_PER_RULE:
-            yield f"{finding.severity:<7}  {_place(finding)}: {_clean(finding.reason, 200)}"
+            yield f"{finding.severity:<7}  {_place(finding)}: {printable(finding.reason, 200)}"
         if shown[finding.rule] == min(totals[finding.rule], _SHOWN_PER_RULE):
             hidden = totals[finding.rule] - shown[finding.rule]
             yield from [f"         … and {hidden} more of this kind (all in --json)"] * bool(hidden)
@@ -133,8 +135,8 @@ def _finding_lines(audit: Audit) -> Iterator[str]:
 
 
 def _place(finding: Finding) -> str:
-    operator = "model" if finding.op_index is None else f"operator {finding.op_index} {_clean(finding.op)}"
-    return f"{operator}, {_clean(finding.tensor)}" if finding.tensor else operator
+    operator = "model" if finding.op_index is None else f"operator {finding.op_index} {printable(finding.op)}"
+    return f"{operator}, {printable(finding.tensor)}" if finding.tensor else operator
 
 
 def _verdict_lines(found: Inspection) -> Iterator[str]:
@@ -144,7 +146,7 @@ def _verdict_lines(found: Inspection) -> Iterator[str]:
     uncounted = f"; {cost.uncounted} custom operators not counted" if cost.uncounted else ""
     share = _percent(cost.int8_macs, cost.macs)
     yield f"{cost.size_bytes:,} bytes, {cost.macs:,} MACs, {share} % of them in int8{uncounted}"
-    yield f"{_clean(str(found.path), 4096)}  sha256 {found.sha256}"
+    yield f"{printable(str(found.path), 4096)}  sha256 {found.sha256}"
     name = shlex.quote(str(found.path))
     if audit.full_integer:
         yield f"next: edge-effnet eval {name} --data DIR"
@@ -159,13 +161,3 @@ def _percent(part: int, whole: int) -> str:
 
 def _shape(shape: tuple[int, ...]) -> str:
     return "x".join(map(str, shape)) or "scalar"
-
-
-def _clean(text: str, length: int = _NAME_LENGTH) -> str:
-    """Return text from a file without control characters, shortened in the middle."""
-    printable = "".join(c if c.isprintable() else "?" for c in text[: 4 * length])
-    return (
-        printable
-        if len(printable) <= length
-        else f"{printable[: length // 2]}…{printable[-length // 2 + 1 :]}"
-    )

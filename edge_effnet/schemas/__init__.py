@@ -21,6 +21,7 @@ SCHEMA_NAMES = (
     "eval",
     "quickstart",
     "bench",
+    "profile",
     "doctor",
     "contract",
 )
