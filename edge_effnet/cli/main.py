@@ -27,8 +27,10 @@ VERBS: dict[str, str] = {
     "verify": "edge_effnet.cli.verify:verify",
     "eval": "edge_effnet.cli.eval:evaluate",
     "bench": "edge_effnet.cli.bench:bench",
+    "profile": "edge_effnet.cli.profile:profile",
     "run": "edge_effnet.cli.run:run",
     "doctor": "edge_effnet.cli.doctor:doctor",
+    "report": "edge_effnet.cli.report:report",
     "quickstart": "edge_effnet.cli.quickstart:quickstart",
 }
 """Verb -> "module:function", in the order of the pipeline."""
