@@ -4,11 +4,12 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help install quickstart test lint types unit test-slow demo-weights wheel clean
+.PHONY: help install runtimes quickstart test lint types unit test-slow demo-weights wheel clean
 
 help:
 	@echo "make quickstart    install, then convert and measure the embedded demo network (first use: minutes of download)"
 	@echo "make test          lint, types, tests and the quickstart: what CI runs"
+	@echo "make runtimes      tflite-runtime and the emulated arm64 cores, for their tests (user cache, 350 MB)"
 	@echo "make test-slow     the tests that take minutes"
 	@echo "make demo-weights  train the embedded demo weights again (about 45 minutes on two cores)"
 
@@ -30,7 +31,12 @@ lint: $(STAMP)
 types: $(STAMP)
 	$(BIN)/mypy
 
-unit: $(STAMP)
+# Runtimes with an environment of their own, under the user's cache. Their tests are skipped with a reason where one is missing.
+runtimes: $(STAMP)
+	-$(BIN)/edge-effnet doctor --install tflite-runtime
+	-$(BIN)/edge-effnet doctor --install arm64
+
+unit: $(STAMP) runtimes
 	$(BIN)/python -m pytest -q -m "not slow"
 
 test: lint types unit quickstart

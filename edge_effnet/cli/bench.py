@@ -13,7 +13,7 @@ __all__ = ["bench"]
 
 
 def bench(
-    models: list[Path] = typer.Argument(..., metavar="MODEL...", help=".tflite files."),
+    models: list[Path] | None = typer.Argument(None, metavar="MODEL...", help=".tflite files."),
     engines: list[str] = typer.Option(
         ["xnnpack"],
         "--engine",
@@ -33,6 +33,12 @@ def bench(
         None, "--cpus", metavar="LIST", help="Stay on these cores, such as 0 or 0,2-3."
     ),
     timeout: float = typer.Option(120.0, "--timeout", help="Seconds that a device may take for one answer."),
+    imported: list[Path] | None = typer.Option(
+        None,
+        "--import",
+        metavar="FILE",
+        help="Instead of measuring, read what benchmark_model or litert-benchmark wrote; repeatable.",
+    ),
     out: Path | None = typer.Option(
         None, "-o", "--out", metavar="JSON", help="Write the record, for `report`."
     ),
@@ -43,12 +49,22 @@ def bench(
     from edge_effnet.artifacts import check_output, write_json
     from edge_effnet.bench.plan import Plan, cpus_from_text
     from edge_effnet.bench.run import bench as measure
+    from edge_effnet.errors import UsageError
 
     if out is not None:
         check_output(out, force=force)
-    plan = Plan(threads, min_seconds, min_runs, cpus=cpus_from_text(cpus), timeout_s=timeout)
-    reporter = TerminalReporter(quiet=as_json)
-    record = measure(models, engines=engines, targets=targets, plan=plan, reporter=reporter)
+    if imported and models:
+        raise UsageError(
+            "--import reads results, and does not measure", got=str(models[0]), hint="give one or the other"
+        )
+    if imported:
+        from edge_effnet.bench.imports import record_from_foreign
+
+        record = record_from_foreign(imported)
+    else:
+        plan = Plan(threads, min_seconds, min_runs, cpus=cpus_from_text(cpus), timeout_s=timeout)
+        reporter = TerminalReporter(quiet=as_json)
+        record = measure(models or [], engines=engines, targets=targets, plan=plan, reporter=reporter)
     if out is not None:
         write_json(out, record, force=force)
     if as_json:
@@ -56,7 +72,7 @@ def bench(
         return
     _print_results(record)
     _print_notices(record)
-    print_lines(f"next: {_next_command(models, out)}")
+    print_lines(f"next: {_next_command(models or [], out)}")
 
 
 _COLUMNS = (
@@ -78,10 +94,8 @@ _COLUMNS = (
 
 def _print_results(record: dict[str, Any]) -> None:
     rows = [(str(index), *_row(result)) for index, result in enumerate(record["results"])]
-    threads = record["plan"]["threads"]
-    host = record["host"]
     print_table(
-        f"{host['cpu'] or host['machine']}, {threads} thread{'s' if threads > 1 else ''}; ms of one inference",
+        _title(record),
         _COLUMNS,
         rows,
         left=range(4),
@@ -95,6 +109,14 @@ def _print_results(record: dict[str, Any]) -> None:
         interval = ratio["ci95"]
         between = f" [{interval[0]:.3f}, {interval[1]:.3f}]" if interval else ""
         print_lines(f"#{ratio['a']} / #{ratio['b']} = {ratio['ratio']:.3f}{between}")
+
+
+def _title(record: dict[str, Any]) -> str:
+    if record["plan"] is None:
+        return "imported; ms of one inference"
+    threads, host = record["plan"]["threads"], record["host"]
+    plural = "s" if threads > 1 else ""
+    return f"{host['cpu'] or host['machine']}, {threads} thread{plural}; ms of one inference"
 
 
 def _row(result: dict[str, Any]) -> tuple[str, ...]:
@@ -137,6 +159,6 @@ def _print_notices(record: dict[str, Any]) -> None:
 
 
 def _next_command(models: list[Path], out: Path | None) -> str:
-    if out is None:
-        return f"edge-effnet profile {models[0]}"
-    return f"edge-effnet report {out} -o report"
+    if out is not None:
+        return f"edge-effnet report {out} -o report"
+    return f"edge-effnet profile {models[0]}" if models else "the same with -o imported.json, for `report`"

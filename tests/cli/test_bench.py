@@ -63,7 +63,10 @@ def test_bench_writes_its_record_once(model: str, tmp_path: Path, capsys: pytest
         (["bench", "MODEL", "--cpus", "x"], 2, "cores"),
         (["bench", "MODEL", "--engine", "delegate:/no/such/lib.so"], 3, "lib.so"),
         (["bench", "BROKEN"], 4, "broken.tflite"),
-        (["bench"], 2, "MODEL"),
+        (["bench"], 2, "every model once"),
+        (["bench", "MODEL", "--import", "x.json"], 2, "one or the other"),
+        (["bench", "--import", "nowhere.json"], 4, "nowhere.json"),
+        (["bench", "--import", "BROKEN"], 4, "benchmark_model"),
     ],
 )
 def test_bad_input_has_its_exit_code_and_words(
@@ -99,6 +102,18 @@ sys.meta_path.insert(0, Refuse())
 from edge_effnet.cli.main import run
 sys.exit(run({words!r}))
 """
+
+
+def test_foreign_results_become_a_record(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What another tool measured is shown and written in the same form, and marked."""
+    golden, out = ROOT / "tests/golden/benchmark_model/litert_benchmark.json", tmp_path / "imported.json"
+    assert run(["bench", "--import", str(golden), "-o", str(out)]) == 0
+    assert "imported" in capsys.readouterr().out
+    record = json.loads(out.read_text(encoding="utf-8"))
+    jsonschema.validate(record, read_schema("bench"))
+    assert record["results"][0]["source"]
+
+
 _REFUSED = {
     "tensorflow",
     "tf_keras",
