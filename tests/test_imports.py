@@ -72,7 +72,7 @@ ALLOWED: dict[str, set[str]] = {
     "quickstart": BASE | {"bench", "calibrate", "convert", "inspect", "evaluate", "runtimes", "images"},
     "bench": BASE | {"process", "environment", "inspect", "runtimes", "variants"},
     "report": BASE | {"environment", "schemas", "proportions"},
-    "config": BASE | {"models", "calibrate", "quantize", "convert", "runtimes"},
+    "config": BASE | {"models", "calibrate", "quantize", "convert", "runtimes", "report"},
     "chain": BASE | {"config", "process"},
     "__main__": {"cli"},
     "cli": BASE

@@ -103,7 +103,7 @@ def perform(
             program = start_program([*command, *argv], cwd=place, stderr=stream)
             timer = threading.Timer(timeout_s, _stop_late, (program, late))
             with (programs or Programs()).started(program), _ticking(timer):
-                stdout = program.stdout.read() if program.stdout else b""
+                stdout = _read(program)
                 returncode = program.wait()
     except (EnvironmentFault, OSError) as error:
         return Outcome(3, b"", str(error).encode(), time.monotonic() - begin, platform.node(), str(error))
@@ -113,6 +113,13 @@ def perform(
     elif returncode < 0:
         trouble = f"it was ended by signal {-returncode}"
     return Outcome(returncode, stdout, log.read_bytes(), time.monotonic() - begin, platform.node(), trouble)
+
+
+def _read(program: Program[bytes]) -> bytes:
+    try:
+        return program.stdout.read() if program.stdout else b""
+    except ValueError:  # stopped from another thread, which closes the pipe
+        return b""
 
 
 def _stop_late(program: Program[bytes], late: threading.Event) -> None:

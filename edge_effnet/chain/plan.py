@@ -20,6 +20,11 @@ __all__ = ["plan_jobs"]
 _FLOAT: Final = "float32"
 _INTEGER: Final = "w8a8"
 _TRAINED: Final = "qat"
+_PROFILED: Final = ("xnnpack", "builtin", "reference")
+"""Engines that tell what each operator took."""
+
+_UNPROFILED: Final = ("adb",)
+"""Schemes of targets whose profile comes with their benchmark."""
 
 
 @dataclass(frozen=True)
@@ -156,6 +161,7 @@ def _verify(config: RunConfig, variant: _Variant) -> Iterator[Job]:
     twin = variant.float_twin
     pictures = config.verify.data or (config.data.path if config.data else "synthetic-v1")
     options = _options(data=pictures, limit=config.verify.limit, seed=config.seed)
+    options += ["--sensitivity"] * config.verify.sensitivity
     yield Job(
         f"verify.{variant.name}",
         "verify",
@@ -200,16 +206,20 @@ def _bench(config: RunConfig, variant: _Variant) -> Iterator[Job]:
 
 
 def _profile(config: RunConfig, variant: _Variant) -> Iterator[Job]:
-    """Time per operator, on this machine."""
-    del config
-    yield Job(
-        f"profile.{variant.name}",
-        "profile",
-        variant.files,
-        variant.files,
-        needs=(variant.maker,),
-        is_timed=True,
-    )
+    """Time per operator on each target that can tell, with the first engine that can and the first number of threads."""
+    plan = _options(min_seconds=config.bench.min_seconds, cpus=config.bench.cpus, threads=config.threads[0])
+    engine = next((name for name in config.engines if name in _PROFILED), _PROFILED[0])
+    for target in config.targets:
+        if target.partition(":")[0] in _UNPROFILED:
+            continue
+        yield Job(
+            f"profile.{variant.name}.{_slug(target)}",
+            "profile",
+            (variant.path, *_options(engine=engine, target=target), *plan),
+            variant.files,
+            needs=(variant.maker,),
+            is_timed=True,
+        )
 
 
 _PER_VARIANT: Final[dict[str, Callable[[RunConfig, _Variant], Iterator[Job]]]] = {

@@ -177,7 +177,7 @@ class _Chain:
             if not records:
                 self._settle(Settled(job, "skipped", reason="no job left a record"))
                 return
-            job = replace(job, words=(*records, *job.words), inputs=(*job.inputs, *records))
+            job = replace(job, words=(*job.words, *records), inputs=(*job.inputs, *records))
         try:
             hashes = {word: self._prints.of(word) for word in job.inputs}
         except EdgeEffnetError as error:  # a folder that was there at the start is gone

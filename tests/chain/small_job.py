@@ -20,7 +20,7 @@ parser.add_argument("inputs", nargs="*", type=Path)
 parser.add_argument("-o", dest="output", type=Path)
 parser.add_argument("--exit", type=int, default=0)
 parser.add_argument("--json", action="store_true")
-found = parser.parse_args()
+found = parser.parse_intermixed_args()
 
 with found.witness.open("a") as stream:
     above = [process.pid for process in psutil.Process().parents()]
