@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import numpy as np
 
 from edge_effnet.artifacts import sha256_of_file
+from edge_effnet.bench.tools import measure_by_tools
 from edge_effnet.errors import DataError, EdgeEffnetError, EnvironmentFault
 from edge_effnet.runtimes.targets import ToolTarget
 
@@ -95,7 +96,11 @@ def measure(contenders: Sequence[Contender], plan: Plan, reporter: Reporter) -> 
     measurements = [Measurement(each, _sha256(each.model)) for each in contenders]
     with ExitStack() as stack:
         running: list[_Running] = []
+        by_tool = [each for each in measurements if isinstance(each.contender.target, ToolTarget)]
+        measure_by_tools(by_tool, plan, reporter)
         for measurement in measurements:
+            if isinstance(measurement.contender.target, ToolTarget):
+                continue
             with reporter.stage(f"load {measurement.contender.engine.name}"):
                 running += _attempt(measurement, plan, stack)
         timed = [each for each in running if each.measurement.contender.target.timing == "measured"]
@@ -128,9 +133,6 @@ def _attempt(measurement: Measurement, plan: Plan, stack: ExitStack) -> list[_Ru
 
 def _start(measurement: Measurement, plan: Plan, stack: ExitStack) -> list[_Running]:
     contender = measurement.contender
-    if isinstance(contender.target, ToolTarget):
-        measurement.extra = contender.target.measure(contender.model, contender.engine.name, plan.request())
-        return []
     target = cast("WorkerTarget", contender.target)
     connection = target.connect(contender.engine.kernels)
     stack.callback(connection.close)

@@ -86,6 +86,14 @@ def _throttled(result: Result) -> str | None:
     return f"the last third was {drift:.2f} x as slow as the first" if drift > DRIFT else None
 
 
+def _hot(result: Result) -> str | None:
+    readings = (result["source"] or {}).get("thermal") or []
+    worst = max((turn["after"] for turn in readings), key=lambda state: state["status"] or 0, default=None)
+    return (
+        f"the device's thermal status rose to {worst['status_name']}" if worst and worst["status"] else None
+    )
+
+
 def _governor(result: Result) -> str | None:
     governor = result["device"].get("governor")
     slow = result["timing"] == "measured" and governor not in (None, "performance")
@@ -135,6 +143,12 @@ NOTICES: Final = (
     Notice("noisy_neighbour", "warning", _busy, "wait until the machine is idle, or measure on another"),
     Notice(
         "throttling", "warning", _throttled, "let it cool down, shorten --min-seconds, or improve the cooling"
+    ),
+    Notice(
+        "hot_device",
+        "warning",
+        _hot,
+        "take it out of its case and away from the charger; EDGE_EFFNET_COOL_DOWN_S waits longer",
     ),
     Notice("governor", "info", _governor, "set the governor to performance for the time of the measurement"),
     Notice("cpu_quota", "warning", _quota, "raise the container's CPU limit above --threads"),

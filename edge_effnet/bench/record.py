@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from edge_effnet.bench.notices import notices_of
 from edge_effnet.bench.stats import median_interval, ratio_interval, summary
 from edge_effnet.environment import code_facts, now_utc
+from edge_effnet.runtimes.targets import ToolTarget
 from edge_effnet.runtimes.worker_host import host_facts
 
 if TYPE_CHECKING:
@@ -146,7 +147,10 @@ def _delegate(measurement: Measurement) -> str | None:
 def _ratio(measurements: Sequence[Measurement], a: int, b: int) -> dict[str, Any] | None:
     """Return the ratio of two results, or None where they were not timed in the same rounds."""
     first, second = measurements[a].rounds, measurements[b].rounds
-    if not first or not second:
+    places = [measurements[index].contender.target for index in (a, b)]
+    # A tool on a device takes its turns there, beside nobody else's.
+    apart = any(isinstance(place, ToolTarget) for place in places) and places[0].name != places[1].name
+    if not first or not second or apart:
         return None
     medians = [summary([value for turn in turns for value in turn])["median"] for turns in (first, second)]
     interval = ratio_interval(first, second)

@@ -2,81 +2,98 @@
 
 from __future__ import annotations
 
+import math
+import os
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from edge_effnet.artifacts import sha256_of_file
-from edge_effnet.errors import DataError, EdgeEffnetError, EnvironmentFault
+from edge_effnet.errors import DataError, EdgeEffnetError, EnvironmentFault, UsageError
 from edge_effnet.runtimes.adb import Adb, Device
 from edge_effnet.runtimes.adb_device import big_cores, cool_down, cores_of, device_facts, thermal_of
 from edge_effnet.runtimes.adb_tool import (
     ToolEngine,
     ToolPlan,
+    delegation_of,
     program_for,
     run_tool,
+    tool_engine,
     verdict,
 )
 from edge_effnet.runtimes.base import Available, Missing
+from edge_effnet.runtimes.tool_run import ToolMeasurement
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
-    from edge_effnet.progress import Reporter
-    from edge_effnet.runtimes.adb_device import Thermal
     from edge_effnet.runtimes.base import Probe
-    from edge_effnet.runtimes.targets import Timing
-    from edge_effnet.runtimes.tool_run import ToolRun
+    from edge_effnet.runtimes.targets import BenchRequest, Timing
+    from edge_effnet.runtimes.tool_run import ToolJob
 
-__all__ = ["AdbTarget", "Job", "ToolMeasurement", "adb"]
+__all__ = ["COOL_DOWN", "TURNS", "AdbTarget", "adb"]
+
+TURNS: Final = 5
+"""Invocations of each job where several are compared."""
+
+TURNS_ALONE: Final = 3
+"""Invocations of a job that is alone: one process may be lucky with its memory, three say so."""
+
+COOL_DOWN: Final = "EDGE_EFFNET_COOL_DOWN_S"
+"""Variable: seconds that are waited for a device to become cool, before each invocation, at most."""
 
 
 @dataclass(frozen=True)
-class Job:
-    """What is measured: a file, and how the tool is to run it."""
-
-    model: Path
-    engine: ToolEngine
-
-
-@dataclass
-class ToolMeasurement:
-    """What the tool measured of one job.
+class _Waiting:
+    """A job whose model is on the device.
 
     Attributes:
-        job: Of what.
-        status: See `edge_effnet.runtimes.adb_tool.verdict`.
-        error: Why it is missing or failed.
-        runs: Every invocation, in order.
-        thermal: How warm the device was before and after each.
-        profile: The invocation that tells operators, if one was asked for.
-        flags: What the tool was told.
-        tool_sha256: Which tool.
-        cpus: Cores that it was kept on; empty where none were chosen.
-        cpus_reason: Why none were.
-        device: The device's record.
+        measurement: What is known of it so far.
+        engine: How the tool is told to run it.
+        place: The model's path there; empty where it could not be brought.
     """
 
-    job: Job
-    status: str = "ok"
-    error: EdgeEffnetError | None = None
-    runs: list[ToolRun] = field(default_factory=list)
-    thermal: list[tuple[Thermal, Thermal]] = field(default_factory=list)
-    profile: ToolRun | None = None
-    flags: list[str] = field(default_factory=list)
-    tool_sha256: str | None = None
-    cpus: tuple[int, ...] = ()
-    cpus_reason: str | None = None
-    device: dict[str, Any] = field(default_factory=dict)
+    measurement: ToolMeasurement
+    engine: ToolEngine
+    place: str
 
 
 @dataclass(frozen=True)
 class _Ready:
-    """A device with the tool on it."""
+    """A device with the tool on it.
+
+    Attributes:
+        device: The device.
+        program: The tool's path there.
+        prefix: Words that keep it on some cores.
+        plan: How to measure.
+        where: The target, for messages.
+    """
 
     device: Device
     program: str
     prefix: tuple[str, ...]
+    plan: ToolPlan
+    where: str
+
+    def take_turn(self, job: _Waiting, *, profile: bool) -> None:
+        """Run the tool once for a job, when the device is cool, and keep what came of it."""
+        measurement, plan = job.measurement, self.plan
+        before = cool_down(self.device, plan.cool_down_s)
+        invocation = run_tool(
+            self.device, self.program, job.engine, job.place, plan, prefix=self.prefix, profile=profile
+        )
+        run = invocation.run
+        if profile:
+            measurement.profile = run
+            return
+        after = thermal_of(self.device)
+        measurement.source["flags"] = invocation.flags
+        status, error = verdict(invocation, job.engine, str(measurement.job.model), self.where)
+        measurement.status, measurement.error = status, error
+        if run is not None and error is None:
+            measurement.runs.append(run)
+            measurement.delegation = delegation_of(run, job.engine)
+            measurement.source["thermal"].append({"before": before.to_record(), "after": after.to_record()})
 
 
 @dataclass(frozen=True)
@@ -108,69 +125,84 @@ class AdbTarget:
         phone = facts["android"]
         return Available(f"adb {self.client.version()}, {phone['model'] or 'device'}, {facts['system']}")
 
-    def measure(
-        self, jobs: Sequence[Job], plan: ToolPlan, reporter: Reporter | None = None
-    ) -> list[ToolMeasurement]:
-        """Measure all jobs in turns: each turn is one invocation of the tool per job, the device cool before each.
+    def measure(self, jobs: Sequence[ToolJob], request: BenchRequest) -> list[ToolMeasurement]:
+        """Measure all jobs in turns; see `edge_effnet.runtimes.targets.ToolTarget`.
 
-        Returns:
-            One measurement per job, in order; one that could not be measured says why.
-
-        Raises:
-            UsageError: Several devices and none named.
-            EnvironmentFault: No device, no tool, or the device went away: nothing could be measured.
+        A turn is one invocation of the tool per job, each when the device is cool. Measured time and inferences are
+        spread over the turns.
         """
+        plan = _plan(request, len(jobs))
+        engines = [tool_engine(job.engine, job.library, job.options) for job in jobs]
         device = self.client.device(self.serial)
         facts = device_facts(device)
         program = program_for(_abis(device, facts), self.tool)
         cpus, reason = _cpus(device, plan)
-        ready = _Ready(device, device.bring(program, "benchmark_model", executable=True), _affinity(cpus))
-        tool_sha256 = sha256_of_file(program)
+        source: dict[str, Any] = {
+            "tool": "benchmark_model",
+            "tool_sha256": sha256_of_file(program),
+            "cpus_reason": reason,
+            "flags": None,
+        }
+        ready = _Ready(
+            device,
+            device.bring(program, "benchmark_model", executable=True),
+            _affinity(cpus),
+            plan,
+            self.name,
+        )
         measurements = [
-            ToolMeasurement(job, tool_sha256=tool_sha256, cpus=cpus, cpus_reason=reason, device=facts)
-            for job in jobs
+            ToolMeasurement(job, cpus=cpus, device=facts, source={**source, "thermal": []}) for job in jobs
         ]
-        places = [self._bring(device, measurement) for measurement in measurements]
+        waiting = [
+            _Waiting(measurement, engine, _place_of(device, measurement))
+            for measurement, engine in zip(measurements, engines, strict=True)
+        ]
         for turn in range(plan.turns + plan.profile):
-            for measurement, place in zip(measurements, places, strict=True):
-                if measurement.error is None and place is not None:
-                    self._take_turn(ready, measurement, place, plan, profile=turn == plan.turns)
-                if reporter is not None:
-                    reporter.advance()
+            for each in waiting:
+                if each.measurement.error is None:
+                    ready.take_turn(each, profile=turn == plan.turns)
         return measurements
-
-    def _bring(self, device: Device, measurement: ToolMeasurement) -> str | None:
-        try:
-            return device.bring(measurement.job.model, "model.tflite")
-        except (EnvironmentFault, DataError) as error:
-            measurement.status = "missing" if isinstance(error, EnvironmentFault) else "failed"
-            measurement.error = error
-            return None
-
-    def _take_turn(
-        self, ready: _Ready, measurement: ToolMeasurement, place: str, plan: ToolPlan, *, profile: bool
-    ) -> None:
-        before = cool_down(ready.device, plan.cool_down_s)
-        engine = measurement.job.engine
-        invocation = run_tool(
-            ready.device, ready.program, engine, place, plan, prefix=ready.prefix, profile=profile
-        )
-        after = thermal_of(ready.device)
-        if profile:
-            measurement.profile = invocation.run
-            return
-        measurement.flags = invocation.flags
-        measurement.status, measurement.error = verdict(
-            invocation, engine, str(measurement.job.model), self.name
-        )
-        if invocation.run is not None and measurement.error is None:
-            measurement.runs.append(invocation.run)
-            measurement.thermal.append((before, after))
 
 
 def adb(name: str) -> AdbTarget:
     """Return a phone as a target, ``adb`` or ``adb:SERIAL``."""
     return AdbTarget(name, name.partition(":")[2] or None)
+
+
+def _plan(request: BenchRequest, jobs: int) -> ToolPlan:
+    """Return how each invocation measures: several jobs are compared over more turns than one is looked at."""
+    turns = TURNS if jobs > 1 else TURNS_ALONE
+    return ToolPlan(
+        threads=request.threads,
+        min_seconds=request.min_seconds / turns,
+        min_runs=math.ceil(request.min_runs / turns),
+        turns=turns,
+        cpus=request.cpus,
+        cool_down_s=_cool_down_s(),
+        timeout_s=request.timeout_s,
+        profile=True,
+    )
+
+
+def _cool_down_s() -> float:
+    text = os.environ.get(COOL_DOWN, "60")
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds <= 3600:
+        raise UsageError(f"{COOL_DOWN} is no number of seconds", got=text, allowed="0 to 3600")
+    return seconds
+
+
+def _place_of(device: Device, measurement: ToolMeasurement) -> str:
+    """Bring the model; what goes wrong is kept in the measurement."""
+    try:
+        return device.bring(measurement.job.model, "model.tflite")
+    except (EnvironmentFault, DataError) as error:
+        measurement.status = "missing" if isinstance(error, EnvironmentFault) else "failed"
+        measurement.error = error
+        return ""
 
 
 def _abis(device: Device, facts: dict[str, Any]) -> list[str]:

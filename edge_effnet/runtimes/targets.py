@@ -7,7 +7,7 @@ import sys
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TypeAlias, cast, runtime_checkable
+from typing import TYPE_CHECKING, Final, Literal, Protocol, TypeAlias, cast, runtime_checkable
 
 from edge_effnet.errors import EdgeEffnetError, UnknownNameError, UsageError
 from edge_effnet.runtimes.base import Available, Missing
@@ -16,8 +16,11 @@ from edge_effnet.runtimes.registry import Registry
 from edge_effnet.runtimes.tflite_env import tflite_python
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from edge_effnet.runtimes.base import Probe
     from edge_effnet.runtimes.connection import RemoteModel
+    from edge_effnet.runtimes.tool_run import ToolJob, ToolMeasurement
 
 __all__ = [
     "TARGETS",
@@ -37,6 +40,7 @@ Timing: TypeAlias = Literal["measured", "modelled", "none"]
 TARGETS: dict[str, str] = {
     "local": "edge_effnet.runtimes.targets:local",
     "python": "edge_effnet.runtimes.targets:python",
+    "adb": "edge_effnet.runtimes.adb_target:adb",
     "arm64": "edge_effnet.runtimes.arm64.target:arm64",
 }
 """Scheme -> ``module:attr`` of a function that makes a `Target` from the whole name."""
@@ -106,12 +110,15 @@ class BenchRequest:
 class ToolTarget(Target, Protocol):
     """A place that brings its own program to measure with, and no Python for the worker."""
 
-    def measure(self, model: Path, engine: str, request: BenchRequest) -> dict[str, Any]:
-        """Return keys of a result; those that it leaves out are null. See `edge_effnet/schemas/bench.json`.
+    def measure(self, jobs: Sequence[ToolJob], request: BenchRequest) -> list[ToolMeasurement]:
+        """Measure all jobs in turns.
+
+        Returns:
+            One measurement per job, in order; one that could not be measured says why.
 
         Raises:
-            EnvironmentFault: The device or the program is missing, hangs or is full.
-            DataError: The program refuses the model.
+            UsageError: Several devices and none named.
+            EnvironmentFault: The device or the program is missing, or the device goes away: there is nothing.
         """
 
 

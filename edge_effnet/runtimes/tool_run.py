@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["Delegation", "Figures", "ToolOperator", "ToolRun"]
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from edge_effnet.errors import EdgeEffnetError
+
+__all__ = ["Delegation", "Figures", "ToolJob", "ToolMeasurement", "ToolOperator", "ToolRun"]
 
 
 @dataclass(frozen=True)
@@ -107,3 +113,48 @@ class ToolRun:
     unknown_flags: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
     operators: list[ToolOperator] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class ToolJob:
+    """What a tool is to measure.
+
+    Attributes:
+        model: The .tflite file here.
+        engine: What runs it, as the command line says it.
+        library: A delegate's library there; None for none.
+        options: What the delegate is told.
+    """
+
+    model: Path
+    engine: str
+    library: str | None = None
+    options: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass
+class ToolMeasurement:
+    """What a tool measured of one job.
+
+    Attributes:
+        job: Of what.
+        status: ``ok``; ``not_delegated`` (the delegate was made and took nothing); ``missing`` (the tool lacks the engine
+            or an operator, or does not start); ``failed`` (the model cannot be run).
+        error: Why it is missing or failed.
+        runs: Every invocation that measured, in order.
+        delegation: What the engine's delegate took; None where the tool does not tell.
+        profile: The invocation that tells operators, if one was asked for.
+        cpus: Cores that it was kept on; empty where none were chosen.
+        device: The device's record.
+        source: What else there is to know: the tool, its flags, how warm the device was.
+    """
+
+    job: ToolJob
+    status: str = "ok"
+    error: EdgeEffnetError | None = None
+    runs: list[ToolRun] = field(default_factory=list)
+    delegation: Delegation | None = None
+    profile: ToolRun | None = None
+    cpus: tuple[int, ...] = ()
+    device: dict[str, Any] = field(default_factory=dict)
+    source: dict[str, Any] = field(default_factory=dict)
