@@ -31,6 +31,7 @@ VERBS: dict[str, str] = {
     "run": "edge_effnet.cli.run:run",
     "doctor": "edge_effnet.cli.doctor:doctor",
     "report": "edge_effnet.cli.report:report",
+    "compare": "edge_effnet.cli.compare:compare",
     "quickstart": "edge_effnet.cli.quickstart:quickstart",
 }
 """Verb -> "module:function", in the order of the pipeline."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from edge_effnet.report.changes import compare_document
 from edge_effnet.report.collect import Collection, Source, collect
 from edge_effnet.report.document import SCHEMA_VERSION, report_document
 from edge_effnet.report.gates import Gate, failing_lines, parse_gate
+from edge_effnet.report.render_compare import render_compare
 from edge_effnet.report.render_csv import render_csv
 from edge_effnet.report.render_html import render_html
 from edge_effnet.report.render_json import render_json
@@ -18,8 +20,10 @@ __all__ = [
     "Gate",
     "Source",
     "collect",
+    "compare_document",
     "failing_lines",
     "parse_gate",
+    "render_compare",
     "render_csv",
     "render_html",
     "render_json",

@@ -29,9 +29,9 @@ _SERIES: Final = 60
 def latency_rows(found: Collection, joined: Joined) -> list[dict[str, Any]]:
     """Return one row per result, in the order of the records."""
     return [
-        _row(result, source, joined)
+        _row(result, source, joined) | {"index": index}
         for source in found.of("bench")
-        for result in rows(source.record, "results")
+        for index, result in enumerate(rows(source.record, "results"))
     ]
 
 

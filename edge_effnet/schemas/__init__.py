@@ -23,6 +23,8 @@ SCHEMA_NAMES = (
     "bench",
     "profile",
     "doctor",
+    "report",
+    "compare",
     "contract",
 )
 
