@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,9 +13,24 @@ from edge_effnet.artifacts import sha256_of_bytes, sha256_of_file
 from edge_effnet.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
-__all__ = ["Fingerprints", "Job", "files_of", "fingerprint", "key_of"]
+__all__ = ["Fingerprints", "Gathered", "Job", "files_of", "fingerprint", "key_of"]
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """What a job takes from another one if that has ended well, and does without if not.
+
+    Attributes:
+        job: Id of the other one.
+        words: Added to its arguments.
+        files: What they read.
+    """
+
+    job: str
+    words: tuple[str, ...]
+    files: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -29,7 +44,7 @@ class Job:
         inputs: Those words that are files or folders to read.
         outputs: Files that it leaves, relative to the run folder; its JSON document is kept beside them.
         needs: Ids of the jobs that must have ended well before it.
-        after: Ids of the jobs that must have ended before it, however.
+        gathers: What it takes from jobs that must have ended before it, however; it needs one at least, if there are any.
         is_timed: Whether it measures time, and so runs beside nothing else.
     """
 
@@ -39,8 +54,19 @@ class Job:
     inputs: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
-    after: tuple[str, ...] = ()
+    gathers: tuple[Gathered, ...] = ()
     is_timed: bool = False
+
+    def with_gathered(self, whole: Collection[str]) -> Job:
+        """Return the job with what it takes from those of the others that have ended well.
+
+        Args:
+            whole: Their ids.
+        """
+        taken = [each for each in self.gathers if each.job in whole]
+        words = tuple(word for each in taken for word in each.words)
+        files = tuple(file for each in taken for file in each.files)
+        return replace(self, words=(*self.words, *words), inputs=(*self.inputs, *files), gathers=())
 
     @property
     def argv(self) -> tuple[str, ...]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from edge_effnet.artifacts import sha256_of_bytes
-from edge_effnet.chain.jobs import Job
+from edge_effnet.chain.jobs import Gathered, Job
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -85,8 +86,8 @@ def plan_jobs(config: RunConfig) -> list[Job]:
     made = dict.fromkeys((*twins, *asked))
     jobs = [_make(config, variant) for variant in made]
     for stage in _stages(config):
-        if stage in _PER_VARIANT:
-            jobs += [job for variant in asked for job in _PER_VARIANT[stage](config, variant)]
+        if stage in _STAGES:
+            jobs += _STAGES[stage](config, asked)
     if "report" in _stages(config):
         jobs.append(_report(config, jobs))
     return jobs
@@ -141,102 +142,101 @@ def _make(config: RunConfig, variant: _Variant) -> Job:
     )
 
 
-def _inspect(config: RunConfig, variant: _Variant) -> Iterator[Job]:
+def _inspect(config: RunConfig, asked: list[_Variant]) -> Iterator[Job]:
     """An audit; only a full-integer file is held to be one."""
     del config
-    gate = [] if variant.precision == _INTEGER else ["--no-gate"]
-    yield Job(
-        f"inspect.{variant.name}",
-        "inspect",
-        (variant.path, *gate),
-        variant.files,
-        needs=(variant.maker,),
-    )
+    for variant in asked:
+        gate = [] if variant.precision == _INTEGER else ["--no-gate"]
+        words = (variant.path, *gate)
+        yield Job(f"inspect.{variant.name}", "inspect", words, variant.files, needs=(variant.maker,))
 
 
-def _verify(config: RunConfig, variant: _Variant) -> Iterator[Job]:
-    """A comparison of an int8 file with its float twin."""
-    if variant.precision != _INTEGER:
-        return
-    twin = variant.float_twin
+def _verify(config: RunConfig, asked: list[_Variant]) -> Iterator[Job]:
+    """A comparison of each int8 file with its float twin."""
     pictures = config.verify.data or (config.data.path if config.data else "synthetic-v1")
     options = _options(data=pictures, limit=config.verify.limit, seed=config.seed)
     options += ["--sensitivity"] * config.verify.sensitivity
-    yield Job(
-        f"verify.{variant.name}",
-        "verify",
-        (twin.path, variant.path, *options),
-        (*twin.files, *variant.files, *_paths(pictures)),
-        needs=(twin.maker, variant.maker),
-    )
+    for variant in asked:
+        if variant.precision == _INTEGER:
+            yield _compare("verify", (variant.float_twin, variant), options, _paths(pictures))
 
 
-def _eval(config: RunConfig, variant: _Variant) -> Iterator[Job]:
+def _eval(config: RunConfig, asked: list[_Variant]) -> Iterator[Job]:
     """Accuracy, beside the float twin's on the same pictures."""
     if config.data is None:
         return
-    pair = tuple(dict.fromkeys((variant.float_twin, variant)))
-    models = tuple(each.path for each in pair)
     options = _options(data=config.data.path, labels=config.data.labels, limit=config.data.limit)
-    yield Job(
-        f"eval.{variant.name}",
-        "eval",
-        (*models, *options),
-        (*(file for each in pair for file in each.files), *_paths(config.data.path, config.data.labels)),
-        needs=tuple(each.maker for each in pair),
+    for variant in asked:
+        pair = dict.fromkeys((variant.float_twin, variant))  # one, where float is what was asked for
+        yield _compare("eval", tuple(pair), options, _paths(config.data.path, config.data.labels))
+
+
+def _compare(verb: str, variants: tuple[_Variant, ...], options: list[str], pictures: tuple[str, ...]) -> Job:
+    return Job(
+        f"{verb}.{variants[-1].name}",
+        verb,
+        (*(variant.path for variant in variants), *options),
+        (*(file for variant in variants for file in variant.files), *pictures),
+        needs=tuple(variant.maker for variant in variants),
     )
 
 
-def _bench(config: RunConfig, variant: _Variant) -> Iterator[Job]:
-    """Latency on each target with each number of threads, all engines in turns."""
+def _bench(config: RunConfig, asked: list[_Variant]) -> Iterator[Job]:
+    """Latency of all variants of a model in turns, on each target with each number of threads."""
     plan = _options(
         min_seconds=config.bench.min_seconds, min_runs=config.bench.min_runs, cpus=config.bench.cpus
     )
-    for target in config.targets:
-        for threads in config.threads:
-            options = _options(engine=config.engines, target=target, threads=threads)
+    for model, target, threads in itertools.product(config.models, config.targets, config.threads):
+        yield Job(
+            f"bench.{model.name}.{_slug(target)}.t{threads}",
+            "bench",
+            (*_options(engine=config.engines, target=target, threads=threads), *plan),
+            gathers=tuple(
+                Gathered(variant.maker, (variant.path,), variant.files)
+                for variant in asked
+                if variant.model == model
+            ),
+            is_timed=True,
+        )
+
+
+def _profile(config: RunConfig, asked: list[_Variant]) -> Iterator[Job]:
+    """Time per operator on each target that can tell, with the first engine that can and the first number of threads."""
+    plan = _options(min_seconds=config.bench.min_seconds, cpus=config.bench.cpus, threads=config.threads[0])
+    engine = next((name for name in config.engines if name in _PROFILED), _PROFILED[0])
+    for variant, target in itertools.product(asked, config.targets):
+        if target.partition(":")[0] not in _UNPROFILED:
             yield Job(
-                f"bench.{variant.name}.{_slug(target)}.t{threads}",
-                "bench",
-                (variant.path, *options, *plan),
+                f"profile.{variant.name}.{_slug(target)}",
+                "profile",
+                (variant.path, *_options(engine=engine, target=target), *plan),
                 variant.files,
                 needs=(variant.maker,),
                 is_timed=True,
             )
 
 
-def _profile(config: RunConfig, variant: _Variant) -> Iterator[Job]:
-    """Time per operator on each target that can tell, with the first engine that can and the first number of threads."""
-    plan = _options(min_seconds=config.bench.min_seconds, cpus=config.bench.cpus, threads=config.threads[0])
-    engine = next((name for name in config.engines if name in _PROFILED), _PROFILED[0])
-    for target in config.targets:
-        if target.partition(":")[0] in _UNPROFILED:
-            continue
-        yield Job(
-            f"profile.{variant.name}.{_slug(target)}",
-            "profile",
-            (variant.path, *_options(engine=engine, target=target), *plan),
-            variant.files,
-            needs=(variant.maker,),
-            is_timed=True,
-        )
-
-
-_PER_VARIANT: Final[dict[str, Callable[[RunConfig, _Variant], Iterator[Job]]]] = {
+_STAGES: Final[dict[str, Callable[[RunConfig, list[_Variant]], Iterator[Job]]]] = {
     "inspect": _inspect,
     "verify": _verify,
     "eval": _eval,
     "bench": _bench,
     "profile": _profile,
 }
-"""Stage -> the jobs that it has for one variant."""
+"""Stage -> the jobs that it has for all variants; a report comes behind them."""
 
 
 def _report(config: RunConfig, jobs: list[Job]) -> Job:
     """Return the report on every record that is there when all else has ended."""
     words = ("-o", "report", *_options(fail_if=list(config.fail_if)), "--force")
     files = ("report/report.html", "report/report.json", "report/report.csv", "report/MODEL_CARD.md")
-    return Job("report", "report", words, outputs=files, after=tuple(job.id for job in jobs))
+    return Job(
+        "report",
+        "report",
+        words,
+        outputs=files,
+        gathers=tuple(Gathered(job.id, (job.record,), (job.record,)) for job in jobs),
+    )
 
 
 def _slug(target: str) -> str:

@@ -6,7 +6,7 @@ import contextlib
 import json
 import time
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -167,17 +167,17 @@ class _Chain:
             if missing:
                 reason = f"{missing[0]} {self._settled[missing[0]].state}"
                 self._settle(Settled(job, "skipped", reason=reason))
-            elif all(name in self._settled for name in (*job.needs, *job.after)):
+            elif all(name in self._settled for name in (*job.needs, *(each.job for each in job.gathers))):
                 self._take(job, pool)
 
     def _take(self, job: Job, pool: ThreadPoolExecutor) -> None:
         """Keep what is known of a job, or start it if it may run now."""
-        if job.after:
-            records = [self._settled[name].job.record for name in job.after if self._settled[name].is_whole]
-            if not records:
-                self._settle(Settled(job, "skipped", reason="no job left a record"))
+        if job.gathers:
+            whole = [each.job for each in job.gathers if self._settled[each.job].is_whole]
+            if not whole:
+                self._settle(Settled(job, "skipped", reason="none of what it gathers is there"))
                 return
-            job = replace(job, words=(*job.words, *records), inputs=(*job.inputs, *records))
+            job = job.with_gathered(whole)
         try:
             hashes = {word: self._prints.of(word) for word in job.inputs}
         except EdgeEffnetError as error:  # a folder that was there at the start is gone

@@ -11,7 +11,7 @@ import pytest
 
 from edge_effnet.chain.executors import LocalExecutor, Site
 from edge_effnet.chain.folder import RunFolder
-from edge_effnet.chain.jobs import Job
+from edge_effnet.chain.jobs import Gathered, Job
 from edge_effnet.chain.schedule import run_jobs
 from edge_effnet.progress import Silent
 
@@ -46,13 +46,16 @@ class Bench:
         seconds: float = 0.0,
         code: int = 0,
         needs: tuple[str, ...] = (),
-        after: tuple[str, ...] = (),
+        gathers: tuple[str, ...] = (),
         is_timed: bool = False,
     ) -> Job:
         """Return a job that leaves ``NAME.txt``: what it read, and its own name."""
         output = f"{name}.txt"
         words = (str(self.witness), str(seconds), *inputs, "-o", output, "--exit", str(code))
-        return Job(name, "small", words, inputs, (output,), needs, after, is_timed)
+        taken = tuple(
+            Gathered(other, (f"records/{other}.json",), (f"records/{other}.json",)) for other in gathers
+        )
+        return Job(name, "small", words, inputs, (output,), needs, taken, is_timed)
 
     def run(self, *plan: Job) -> RunOutcome:
         """Run jobs on this machine."""

@@ -153,11 +153,11 @@ def test_a_failed_gate_keeps_its_results_and_its_exit_code(bench: Bench) -> None
 
 def test_what_comes_after_all_reads_the_records_that_there_are(bench: Bench) -> None:
     """Promise: a report is made also when some jobs failed, of what did not fail; without any record it is skipped."""
-    plan = [bench.job("a"), bench.job("bad", code=3), bench.job("report", after=("a", "bad"))]
+    plan = [bench.job("a"), bench.job("bad", code=3), bench.job("report", gathers=("a", "bad"))]
     outcome = bench.run(*plan)
     assert _states(outcome) == {"a": "done", "bad": "failed", "report": "done"}
     assert (bench.folder / "report.txt").read_text() == '{"read": ""}\nreport.txt\n'
-    alone = bench.run(bench.job("bad", code=3), bench.job("report", after=("bad",)))
+    alone = bench.run(bench.job("bad", code=3), bench.job("report", gathers=("bad",)))
     assert _states(alone) == {"bad": "failed", "report": "skipped"}
 
 
