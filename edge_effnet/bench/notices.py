@@ -51,6 +51,9 @@ WIDE: Final = 0.1
 DRIFT: Final = 1.05
 """Slowing down by more than this from the first to the last third of the samples."""
 
+SLOW_START: Final = 2.0
+"""A first inference this many times as long as the median is one that a user waits for."""
+
 BUSY: Final = 0.3
 """Load of others, as a share of the cores, from which on they are neighbours."""
 
@@ -115,6 +118,13 @@ def _cold(result: Result) -> str | None:
     )
 
 
+def _cold_start(result: Result) -> str | None:
+    first, median = result["first_ms"], result["median_ms"]
+    if first is None or median is None or first <= SLOW_START * median:
+        return None
+    return f"the first inference took {first / median:.1f} x the median"
+
+
 def _undelegated(result: Result) -> str | None:
     taken, total = result["delegated_ops"], result["total_ops"]
     expects = result["engine"] == "xnnpack" or result["engine"].startswith(("delegate", "edgetpu"))
@@ -153,6 +163,7 @@ NOTICES: Final = (
     Notice("governor", "info", _governor, "set the governor to performance for the time of the measurement"),
     Notice("cpu_quota", "warning", _quota, "raise the container's CPU limit above --threads"),
     Notice("cold", "warning", _cold, "the machine's state changes: repeat, with fewer programs beside it"),
+    Notice("cold_start", "info", _cold_start, "run one inference before the user waits for it"),
     Notice(
         "undelegated_ops",
         "info",

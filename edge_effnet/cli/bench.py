@@ -47,6 +47,7 @@ def bench(
 ) -> None:
     """Measure latency: each contender in a process of its own, warm, and all of them in turns."""
     from edge_effnet.artifacts import check_output, write_json
+    from edge_effnet.bench.imports import record_from_foreign
     from edge_effnet.bench.plan import Plan, cpus_from_text
     from edge_effnet.bench.run import bench as measure
     from edge_effnet.errors import UsageError
@@ -58,8 +59,6 @@ def bench(
             "--import reads results, and does not measure", got=str(models[0]), hint="give one or the other"
         )
     if imported:
-        from edge_effnet.bench.imports import record_from_foreign
-
         record = record_from_foreign(imported)
     else:
         plan = Plan(threads, min_seconds, min_runs, cpus=cpus_from_text(cpus), timeout_s=timeout)
@@ -69,10 +68,10 @@ def bench(
         write_json(out, record, force=force)
     if as_json:
         print_json(record)
-        return
-    _print_results(record)
-    _print_notices(record)
-    print_lines(f"next: {_next_command(models or [], out)}")
+    else:
+        _print_results(record)
+        _print_notices(record)
+        print_lines(f"next: {_next_command(models or [], out)}")
 
 
 _COLUMNS = (

@@ -334,19 +334,6 @@ class Worker:
         unit = 1 if sys.platform == "darwin" else 1024
         return {"peak_rss_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit}
 
-    def bandwidth(self, request: Request) -> Reply:
-        """Copy a large buffer a few times; return the bytes that one copy reads and writes, and the nanoseconds."""
-        import numpy as np
-
-        source = np.ones(request["size_bytes"], np.uint8)
-        target = np.zeros_like(source)
-        times: list[int] = []
-        for _ in range(request["runs"]):
-            started = time.perf_counter_ns()
-            np.copyto(target, source)
-            times.append(time.perf_counter_ns() - started)
-        return {"moved_bytes": 2 * source.nbytes, "ns": times}
-
     def _path(self, sha256: str) -> pathlib.Path:
         if len(sha256) != 64 or not all(letter in "0123456789abcdef" for letter in sha256):
             raise Failure("request", "no sha256")
@@ -360,7 +347,7 @@ class Worker:
         return hashlib.sha256(content).hexdigest() == sha256
 
 
-ACTIONS = ("hello", "extend", "probe", "pin", "has", "put", "load", "run", "time", "memory", "bandwidth")
+ACTIONS = ("hello", "extend", "probe", "pin", "has", "put", "load", "run", "time", "memory")
 
 
 def answer(worker: Worker, request: Request) -> tuple[Reply, list[bytes]]:

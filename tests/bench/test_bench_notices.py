@@ -50,6 +50,7 @@ def test_a_calm_result_has_no_notice() -> None:
         ({"device": _device(governor="powersave")}, "governor"),
         ({"device": _device(container={"cpu_quota": 1.0})}, "cpu_quota"),
         ({"warm_up": {"runs": 900, "seconds": 3.0, "stable": False}}, "cold"),
+        ({"first_ms": 5.0}, "cold_start"),
         ({"delegated_ops": 7}, "undelegated_ops"),
         ({"status": "not_delegated", "delegated_ops": 0, "engine": "delegate:x"}, "not_delegated"),
         ({"samples_ms": None}, "no_samples"),
