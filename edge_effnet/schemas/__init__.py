@@ -25,6 +25,8 @@ SCHEMA_NAMES = (
     "doctor",
     "report",
     "compare",
+    "run",
+    "config",
     "contract",
 )
 
