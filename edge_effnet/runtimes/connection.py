@@ -31,6 +31,9 @@ WORKER: Final = Path(__file__).with_name("worker.py")
 PATIENCE_S: Final = 120.0
 """How long an answer may take where nothing else is said: an emulated core loads a model in a few seconds."""
 
+_BYTES_PER_S: Final = 100_000
+"""Slowest link that is waited for when a model travels."""
+
 _STDERR_TAIL: Final = 400
 
 
@@ -183,7 +186,7 @@ class Connection:
             raise DataError(f"the model cannot be read: {error.strerror}", got=model) from error
         sha256 = sha256_of_bytes(content)
         if not self.ask("has", sha256=sha256)[0]["has"]:
-            self.ask("put", content, sha256=sha256)
+            self.ask("put", content, sha256=sha256, timeout_s=PATIENCE_S + len(content) / _BYTES_PER_S)
         return {"sha256": sha256}
 
     def _listen(self) -> None:

@@ -40,6 +40,7 @@ Timing: TypeAlias = Literal["measured", "modelled", "none"]
 TARGETS: dict[str, str] = {
     "local": "edge_effnet.runtimes.targets:local",
     "python": "edge_effnet.runtimes.targets:python",
+    "ssh": "edge_effnet.runtimes.ssh:ssh",
     "adb": "edge_effnet.runtimes.adb_target:adb",
     "arm64": "edge_effnet.runtimes.arm64.target:arm64",
 }
