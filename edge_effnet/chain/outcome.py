@@ -63,6 +63,12 @@ class Settled:
         """Whether its results can be used."""
         return self.state in {"done", "kept"}
 
+    @property
+    def brief(self) -> str:
+        """The reason in one line: of an error what is wrong, and what was got."""
+        lines = (self.reason or "").removeprefix("error: ").splitlines()
+        return " · ".join(line.removeprefix("got: ") for line in lines[:2])
+
     def to_record(self) -> dict[str, Any]:
         """Return the row of the JSON document."""
         return {

@@ -96,6 +96,10 @@ def run_jobs(
     try:
         with reporter.stage("jobs", len(plan)):
             chain.run()
+    except KeyboardInterrupt:
+        whole = sum(chain.row(job).is_whole for job in plan)
+        reporter.note("warning", f"{whole} of {len(plan)} jobs are done and will be kept")
+        raise
     finally:
         rows = tuple(chain.row(job) for job in plan)
         outcome = RunOutcome(folder.path, name, rows, tuple(chain.notes), time.monotonic() - begin)
@@ -217,7 +221,7 @@ class _Chain:
         kind = {"failed": "warning", "skipped": "skipped"}.get(settled.state, "info")
         if settled.exit_code == GATE:
             message, kind = f"{message}, a gate failed", "warning"
-        self._note(kind, f"{message}: {settled.reason}" if settled.reason else message)
+        self._note(kind, f"{message}: {settled.brief}" if settled.reason else message)
 
     def _note(self, kind: str, message: str) -> None:
         self._reporter.note(kind, message)

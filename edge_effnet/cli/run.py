@@ -57,9 +57,8 @@ def run(
     if output is not None:
         resolved = resolved.model_copy(update={"output": str(output.absolute())})
     if print_config:
-        print_json(resolved.model_dump(mode="json")) if as_json else print_lines(
-            dump_config(resolved).rstrip()
-        )
+        document = resolved.model_dump(mode="json")
+        print_json(document) if as_json else print_lines(dump_config(resolved).rstrip())
         return
     if dry_run:
         _print_plan(resolved, plan_jobs(resolved), as_json=as_json)
@@ -91,19 +90,19 @@ def _print_plan(config: RunConfig, jobs: list[Job], *, as_json: bool) -> None:
 
 
 def _print(record: dict[str, Any]) -> None:
-    rows = [_row(job) for job in record["jobs"]]
-    print_table(
-        f"{record['folder']}, executor {record['executor']}", ("job", "state", "seconds", "node"), rows
-    )
+    folder = record["folder"]
+    title = f"{folder}, executor {record['executor']}"
+    print_table(title, ("job", "state", "node", "seconds"), [_row(job) for job in record["jobs"]], left=3)
     print_lines(*(f"note: {note}" for note in record["notes"]))
     counts = ", ".join(f"{count} {state}" for state, count in record["counts"].items() if count)
     print_lines(f"{len(record['jobs'])} jobs: {counts}; {record['seconds']:.1f} s in this session")
-    report = next((job for job in record["jobs"] if job["id"] == "report" and job["record"]), None)
-    if report is not None:
-        print_lines(f"report: {record['folder']}/report/report.html")
+    if any(job["id"] == "report" and job["record"] for job in record["jobs"]):
+        print_lines(f"report: {folder}/report/report.html")
+        here = shlex.quote(f"{folder}/report/report.json")
+        print_lines(f"next: edge-effnet compare {here} OTHER/report/report.json")
 
 
 def _row(job: dict[str, Any]) -> tuple[str, ...]:
     state = "gate failed" if job["exit_code"] == 6 and job["record"] else job["state"]
     seconds = "-" if job["seconds"] is None else f"{job['seconds']:.1f}"
-    return (job["id"], state, seconds, job["node"] or "-")
+    return (job["id"], state, job["node"] or "-", seconds)
