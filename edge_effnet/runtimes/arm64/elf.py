@@ -42,7 +42,7 @@ def symbol_addresses(library: Path, names: Collection[str]) -> dict[str, int]:
     """
     try:
         found = _functions(library.read_bytes(), {name.encode() for name in names})
-    except (OSError, ValueError, struct.error, IndexError) as error:
+    except (OSError, ValueError, OverflowError, IndexError, struct.error) as error:
         raise EnvironmentFault(
             "the symbols of a library cannot be read", got=f"{library}: {error}"
         ) from error

@@ -28,7 +28,6 @@ _LIBRARIES: Final = ("host/lib/x86_64-linux-gnu", "host/usr/lib/x86_64-linux-gnu
 _ENVIRONMENT: Final = {
     "HOME": "/",
     "LC_ALL": "C.UTF-8",
-    "PYTHONDONTWRITEBYTECODE": "1",
     "PYTHONHASHSEED": "0",
     # The tunables of the C library and of malloc stay at their defaults: nothing of the host's environment comes in.
 }
@@ -123,17 +122,20 @@ class Installation:
         state = self.probe()
         if isinstance(state, Missing) or self.plugin.is_file():
             return state
-        counter = self.manifest()["counter"]
-        reason = counter["reason"] or "it is gone"
-        return Missing(f"no counting plug-in: {reason}", counter["fix"] or f"{FIX} --force")
+        counter = self.manifest().get("counter") or {}
+        reason = counter.get("reason") or "it is gone"
+        return Missing(f"no counting plug-in: {reason}", counter.get("fix") or f"{FIX} --force")
 
-    def argv(self, core: Core, *arguments: str, counts: Path | None = None) -> list[str]:
+    def argv(
+        self, core: Core, *arguments: str, counts: Path | None = None, keep_bytecode: bool = False
+    ) -> list[str]:
         """Return what starts the emulated Python.
 
         Args:
             core: What is emulated.
             arguments: Of Python.
             counts: File to which the counting plug-in writes.
+            keep_bytecode: Write compiled modules beside their sources; a start without them takes three times as long.
         """
         plugin = [] if counts is None else ["-plugin", f"{self.plugin},out={counts}"]
         places = {"PYTHONPATH": str(self.packages), "EDGE_EFFNET_CACHE": str(self.folder)}
@@ -147,5 +149,6 @@ class Installation:
             *plugin,
             *(word for name, value in environment.items() for word in ("-E", f"{name}={value}")),
             *("-L", str(root), str(root / "usr" / "bin" / "python3.11")),
+            *(() if keep_bytecode else ("-B",)),
             *("-S", *arguments),
         ]
