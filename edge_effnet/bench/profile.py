@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -46,6 +47,7 @@ ATTEMPTS: Final = 3
 
 _PER_TURN: Final = 4
 _BATCH_S: Final = 0.5
+_MAX_TURNS: Final = 25
 _CUT_US: Final = 0.5
 """What XNNPACK's clock drops of an operator's time on average: it counts whole microseconds that have passed."""
 
@@ -218,10 +220,10 @@ def _timed(profile: Profile, loaded: RemoteModel, events: Sequence[Event], repor
 def _attempt(loaded: RemoteModel, plan: Plan, events: Sequence[Event]) -> Times:
     """Take turns until there are enough runs and seconds."""
     (once_ns,), _ = loaded.time(1, timeout_s=plan.timeout_s)
-    turns = max(1, int(_BATCH_S * 1e9 / (2 * (_PER_TURN + 1) * once_ns)))
+    turns = min(max(1, int(_BATCH_S * 1e9 / (2 * (_PER_TURN + 1) * once_ns))), _MAX_TURNS)
     batches: list[list[npt.NDArray[Any]]] = []
-    runs, seconds = 0, 0.0
-    while runs < plan.min_runs or seconds < plan.min_seconds:
+    runs, started = 0, time.monotonic()
+    while runs < plan.min_runs or time.monotonic() - started < plan.min_seconds:
         reply, blobs = loaded.connection.ask(
             "profile", id=loaded.name, turns=turns, per_turn=_PER_TURN, timeout_s=plan.timeout_s
         )
@@ -229,7 +231,6 @@ def _attempt(loaded: RemoteModel, plan: Plan, events: Sequence[Event]) -> Times:
             raise EnvironmentFault(f"the profiler failed: {reply['missing']}", hint="run it again")
         batches.append([np.frombuffer(blob, kind) for blob, kind in zip(blobs, _BLOBS, strict=True)])
         runs += reply["runs"]
-        seconds += float(sum(batches[-1][which].sum() for which in (1, 2))) / 1e9
     ticks, watched, plain = (np.concatenate(parts) for parts in zip(*batches, strict=True))
     return times_from_runs(
         ticks.reshape(-1, len(events)),

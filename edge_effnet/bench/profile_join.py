@@ -117,13 +117,7 @@ def join_events(graph: Subgraph, events: Sequence[Event]) -> tuple[Joined, ...]:
     Returns:
         A row for every event and every operator, each exactly once, in the order in which they ran.
     """
-    named = {
-        place: graph.operators[event.place]
-        for place, event in enumerate(events)
-        if event.type == _INTERPRETER
-        and event.place < len(graph.operators)
-        and event.tag == graph.operators[event.place].name
-    }
+    named = _named(graph, events)
     taken = {operator.index for operator in named.values()}
     kernels = [place for place, event in enumerate(events) if event.type == _DELEGATE]
     rest = [operator for operator in graph.operators if operator.index not in taken]
@@ -133,12 +127,25 @@ def join_events(graph: Subgraph, events: Sequence[Event]) -> tuple[Joined, ...]:
         for place, event in enumerate(events)
         if event.type != _DELEGATE and place not in named
     ]
-    rows += _aligned(graph, rest, [(place, events[place].tag) for place in kernels])
+    rows += _aligned(graph, rest, [(place, events[place].tag) for place in kernels], named)
     return tuple(row for _, row in sorted(rows, key=lambda pair: pair[0]))
 
 
+def _named(graph: Subgraph, events: Sequence[Event]) -> dict[int, Operator]:
+    """Return place of an interpreter's event -> operator; a second event of one operator is of another graph."""
+    found: dict[int, Operator] = {}
+    taken: set[int] = set()
+    for place, event in enumerate(events):
+        if event.type != _INTERPRETER or event.place >= len(graph.operators) or event.place in taken:
+            continue
+        if event.tag == graph.operators[event.place].name:
+            found[place] = graph.operators[event.place]
+            taken.add(event.place)
+    return found
+
+
 def _aligned(
-    graph: Subgraph, operators: list[Operator], kernels: list[tuple[int, str]]
+    graph: Subgraph, operators: list[Operator], kernels: list[tuple[int, str]], named: dict[int, Operator]
 ) -> Iterator[tuple[tuple[int, int], Joined]]:
     """Yield a row for every operator and kernel, with its place: that of its event, or behind the event before it."""
     operator = kernel = 0
@@ -150,7 +157,8 @@ def _aligned(
             serves = operators[operator] if not taken and operator < len(operators) else None
             yield (before, 0), Joined(before, group, serves, reason)
         else:
-            yield (before, 1 + operator), Joined(None, group, reason=reason)
+            earlier = [place for place, other in named.items() if other.index < group[0].index]
+            yield (max((before, *earlier)), 1 + operator), Joined(None, group, reason=reason)
         operator, kernel = operator + taken, kernel + used
 
 

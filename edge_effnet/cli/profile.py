@@ -162,14 +162,14 @@ def _print_operators(record: dict[str, Any], count: int) -> None:
             row["kind"],
             row["kernel"] or "-",
             _number(row[key], digits, factor),
-            _number(row["gmacs_per_s"], 1),
-            _number(row["share_of_peak"], 0, 100),
+            *((_number(row["gmacs_per_s"], 1), _number(row["share_of_peak"], 0, 100)) if timed else ()),
         )
         for row in chosen
     ]
     if rows:
         title = f"Largest {len(rows)} of {len(record['operators'])} rows"
-        print_table(title, ("#", "name", "kind", "kernel", unit, "GMAC/s", "% of peak"), rows, left=4)
+        columns = ("#", "name", "kind", "kernel", unit, *(("GMAC/s", "% of peak") if timed else ()))
+        print_table(title, columns, rows, left=4)
     print_lines(
         *(
             f"#{row['index']} {printable(row['name'], _NAME_LENGTH)}: {row['reason']}"
@@ -191,8 +191,10 @@ def _print_summary(record: dict[str, Any], out: Path | None) -> None:
             f" memory {peak['gbytes_per_s']:.1f} GB/s, caches {peak['cached_gbytes_per_s']:.1f} GB/s",
         )
     else:
+        counted = sum(row["instructions"] or 0 for row in record["operators"])
         print_lines(
-            f"{record['instructions']:,} instructions an inference (counted on an emulated core, not timed)"
+            f"operators {counted:,} of {record['instructions']:,} instructions"
+            f" ({100 * counted / record['instructions']:.1f} %), counted on an emulated core, not timed"
         )
     print_lines(*(f"{each['code']}: {each['message']}; {each['advice']}" for each in record["notices"]))
     print_lines(*(f"{kind}: {path}" for kind, path in record["plots"].items()))

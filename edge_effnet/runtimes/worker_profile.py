@@ -50,6 +50,9 @@ _ALIGNMENT_BYTES = 64
 _TYPE_BYTES = 256
 """Room for LiteRT's description of a tensor's type, 72 bytes in 2.3.0; it is passed on and never looked into."""
 
+_ROOM = 8
+"""How many times as large as expected an event may be before it is written beyond the memory that is set aside."""
+
 _SENTINEL = 0xA5
 
 
@@ -193,7 +196,7 @@ class Watched:
         if not 0 <= count.value < 1 << 20:
             raise Unavailable(f"the profiler claims {count.value} events")
         size = ctypes.sizeof(Event) * count.value
-        memory = (ctypes.c_uint8 * (size + ctypes.sizeof(Event)))()
+        memory = (ctypes.c_uint8 * (_ROOM * (size + ctypes.sizeof(Event))))()
         ctypes.memset(memory, _SENTINEL, len(memory))
         self.api.call("GetProfilerEvents", self._profiler, c_int(count.value), byref(memory))
         rows = (Event * count.value).from_buffer(memory)
