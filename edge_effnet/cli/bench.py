@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,12 @@ def bench(
         None, "--cpus", metavar="LIST", help="Stay on these cores, such as 0 or 0,2-3."
     ),
     timeout: float = typer.Option(120.0, "--timeout", help="Seconds that a device may take for one answer."),
+    benchmark_model: Path | None = typer.Option(
+        None,
+        "--benchmark-model",
+        envvar="EDGE_EFFNET_BENCHMARK_MODEL",
+        help="For adb: the tool benchmark_model, built for the device.",
+    ),
     imported: list[Path] | None = typer.Option(
         None,
         "--import",
@@ -51,9 +58,12 @@ def bench(
     from edge_effnet.bench.plan import Plan, cpus_from_text
     from edge_effnet.bench.run import bench as measure
     from edge_effnet.errors import UsageError
+    from edge_effnet.runtimes.adb_tool import TOOL
 
     if out is not None:
         check_output(out, force=force)
+    if benchmark_model is not None:
+        os.environ[TOOL] = str(benchmark_model)  # targets are made from their names alone
     if imported and models:
         raise UsageError(
             "--import reads results, and does not measure", got=str(models[0]), hint="give one or the other"
@@ -126,9 +136,7 @@ def _row(result: dict[str, Any]) -> tuple[str, ...]:
         Path(result["model"]).name,
         result["engine"],
         result["target"],
-        result["status"]
-        if result["median_ms"] is None and result["instructions"] is None
-        else _ms(result["median_ms"]) + between,
+        _middle(result) + between,
         *(_ms(result[key]) for key in ("p90_ms", "p99_ms", "iqr_ms")),
         "-" if result["n"] is None else str(result["n"]),
         _ms(result["init_ms"]),
@@ -136,6 +144,13 @@ def _row(result: dict[str, Any]) -> tuple[str, ...]:
         "-" if peak is None else f"{peak / 1e6:.0f}",
         "-" if taken is None else f"{taken}/{total}",
     )
+
+
+def _middle(result: dict[str, Any]) -> str:
+    """Return the median; for a tool that prints none the mean, by that word; else what became of it."""
+    if result["median_ms"] is not None or result["instructions"] is not None:
+        return _ms(result["median_ms"])
+    return result["status"] if result["mean_ms"] is None else f"mean {_ms(result['mean_ms'])}"
 
 
 def _ms(value: float | None) -> str:
