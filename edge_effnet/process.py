@@ -143,7 +143,7 @@ def stop_program(program: subprocess.Popen[bytes]) -> None:
         _signal_group(program, signal.SIGTERM)
         with contextlib.suppress(subprocess.TimeoutExpired):
             program.wait(_PATIENCE_S)
-    if program.poll() is None:
+        # Also where it has ended: what it started may take longer over it.
         _signal_group(program, signal.SIGKILL)
         program.wait()
     for pipe in (program.stdin, program.stdout, program.stderr):
