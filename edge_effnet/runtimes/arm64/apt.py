@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from edge_effnet.process import Finished, Runner
 
-__all__ = ["PrivateApt", "packages_from_stanzas"]
+__all__ = ["PLAIN_WORDS", "PrivateApt", "packages_from_stanzas"]
 
 _SETTINGS: Final = f"""\
 #clear APT::Architectures;
@@ -39,6 +39,9 @@ Dir::Cache::pkgcache "";
 Dir::Cache::srcpkgcache "";
 """
 """What differs from the machine's settings. Its hooks are cleared: they are for the machine's own state."""
+
+PLAIN_WORDS: Final = {"LC_ALL": "C"}
+"""What makes programs complain in the words that we look for."""
 
 _UPDATE_S: Final = 300.0
 _QUERY_S: Final = 60.0
@@ -91,7 +94,7 @@ class PrivateApt:
         scope = "--all-versions" if every_version else "--no-all-versions"
         argv = ["apt-cache", *self._options, "show", scope, *packages]
         # The exit status is not 0 as soon as one of them is unknown.
-        return packages_from_stanzas(self._run(argv, timeout_s=_QUERY_S).text)
+        return packages_from_stanzas(self._run(argv, timeout_s=_QUERY_S, env=PLAIN_WORDS).text)
 
     def closure(self, packages: Sequence[str], architecture: str) -> list[str]:
         """Return packages and all that they depend on, each as ``name:architecture``, sorted."""
@@ -132,12 +135,14 @@ class PrivateApt:
     def _call(
         self, program: str, verb: str, *words: str, timeout_s: float, cwd: Path | None = None
     ) -> Finished:
-        done = self._run([program, *self._options, verb, *words], timeout_s=timeout_s, cwd=cwd)
+        argv = [program, *self._options, verb, *words]
+        done = self._run(argv, timeout_s=timeout_s, cwd=cwd, env=PLAIN_WORDS)
         if done.returncode:
             raise EnvironmentFault(
                 f"{program} {verb} failed",
                 got="; ".join(done.complaint.splitlines()[-_TOLD_LINES:]) or f"exit status {done.returncode}",
-                hint="apt's own sources and network are used: see that `apt-get update` works on this machine",
+                hint="the machine's own sources are used: they must be reachable, and be those of Debian 12, which has "
+                "arm64; on another system, do this in a Debian 12 container",
             )
         return done
 

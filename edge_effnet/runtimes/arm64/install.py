@@ -16,7 +16,7 @@ from edge_effnet.environment import now_utc
 from edge_effnet.errors import EnvironmentFault
 from edge_effnet.process import run_program
 from edge_effnet.progress import Silent
-from edge_effnet.runtimes.arm64.apt import PrivateApt
+from edge_effnet.runtimes.arm64.apt import PLAIN_WORDS, PrivateApt
 from edge_effnet.runtimes.arm64.cores import CORES
 from edge_effnet.runtimes.arm64.installed import Installation, default_folder, unsupported_host
 from edge_effnet.runtimes.arm64.locked import HOST, read_lock
@@ -41,6 +41,9 @@ _NEEDED_BYTES: Final = 400_000_000
 """Free space that an installation takes while it is made: downloads, package lists and the unpacked files."""
 
 _UNPACK_S: Final = 120.0
+
+_REMOVALS: Final = 20
+_REMOVAL_PAUSE_S: Final = 0.1
 
 _NOT_NEEDED: Final = (
     "root/usr/share",
@@ -154,7 +157,16 @@ def _temporary_folder(folder: Path) -> Iterator[Path]:
             hint="free some space, or set XDG_CACHE_HOME to another folder",
         ) from error
     finally:
-        shutil.rmtree(work, ignore_errors=True)
+        _remove(work)
+
+
+def _remove(folder: Path) -> None:
+    """Remove a folder in which a program that was killed may still be ending a write."""
+    for _ in range(_REMOVALS):
+        shutil.rmtree(folder, ignore_errors=True)
+        if not folder.exists():
+            return
+        time.sleep(_REMOVAL_PAUSE_S)
 
 
 def _build(
@@ -215,7 +227,7 @@ def _choose(apt: PrivateApt, lock: Lock, accept_newer: bool) -> tuple[list[Packa
 
 def _unpack(package: Path, target: Path, run: Runner) -> None:
     target.mkdir(parents=True, exist_ok=True)
-    done = run(["dpkg-deb", "-x", str(package), str(target)], timeout_s=_UNPACK_S)
+    done = run(["dpkg-deb", "-x", str(package), str(target)], timeout_s=_UNPACK_S, env=PLAIN_WORDS)
     if done.returncode:
         full = "No space left" in done.complaint
         raise EnvironmentFault(

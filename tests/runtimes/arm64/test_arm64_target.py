@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from build_model import clean
 from runtimes.tiny_models import colour_classifier
 
 from edge_effnet.cli.main import run
@@ -114,6 +115,17 @@ def test_the_parts_of_a_count_are_its_whole(connection: Connection, model: Path)
     assert first.spread == 0
     assert first.operators
     assert first.before + sum(first.operators) == first.instructions
+
+
+def test_every_operator_of_a_network_has_its_count(connection: Connection) -> None:
+    """Convolutions, a pooling, a dense layer: the parts differ and are the whole."""
+    model = connection.load(clean().pack())
+    found = WHERE.count(model)
+    assert found.operators is not None
+    assert len(found.operators) >= model.facts["total_ops"]
+    assert len(set(found.operators)) > 3
+    assert all(count > 0 for count in found.operators)
+    assert found.before + sum(found.operators) == found.instructions
 
 
 def test_a_larger_layer_takes_more_instructions(connection: Connection) -> None:

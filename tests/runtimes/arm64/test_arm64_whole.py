@@ -57,12 +57,13 @@ def pixels(shared: Path, model: Path) -> list[np.ndarray]:
 
 
 def test_three_processes_count_a_real_network_the_same(place: Installation, model: Path) -> None:
-    """To the instruction, of the whole and of every operator."""
+    """To the instruction; and this one, which has operators that XNNPACK leaves, says why they are not told apart."""
     found = [count_inference(model, "cortex-a55") for _ in range(3)]
     assert found[0] == found[1] == found[2]
     assert found[0].spread == 0
-    assert found[0].operators is not None
-    assert len(found[0].operators) > 60
+    assert found[0].instructions > 50e6
+    assert found[0].operators is None
+    assert "65 of 68" in str(found[0].reason)
 
 
 def test_a_better_core_needs_fewer_instructions(place: Installation, model: Path) -> None:

@@ -117,7 +117,7 @@ def test_whatever_fails_nothing_is_half_installed(place: Path, step: str, failur
 @pytest.mark.parametrize(
     ("step", "said", "fix"),
     [
-        ("apt update", "Could not resolve", "apt-get update"),
+        ("apt update", "Could not resolve", "Debian 12 container"),
         ("dpkg", "No space left on device", "another disk"),
         ("pip", "No module named pip", "ensurepip"),
         ("pip", "THESE PACKAGES DO NOT MATCH THE HASHES", "another index"),
