@@ -36,6 +36,7 @@ _PROPERTIES: Final = {
     "sdk": ("ro.build.version.sdk",),
     "build": ("ro.build.fingerprint",),
     "abi": ("ro.product.cpu.abi",),
+    "abilist": ("ro.product.cpu.abilist",),
 }
 """Key of the record -> properties that may hold it, the best first."""
 
@@ -89,7 +90,7 @@ def big_cores(cores: Sequence[Core], threads: int) -> tuple[int, ...]:
     return tuple(sorted(chosen))
 
 
-def device_facts(device: Device) -> dict[str, Any]:
+def device_facts(device: Device, cores: Sequence[Core]) -> dict[str, Any]:
     """Return the device's record: the keys of ``host``, and in ``android`` what only a phone has."""
     _, output = device.shell(_FACTS)
     lines = output.splitlines()
@@ -97,7 +98,6 @@ def device_facts(device: Device) -> dict[str, Any]:
     phone = {key: _first(properties, names) for key, names in _PROPERTIES.items()}
     words = next((line.split()[1:] for line in lines if line.startswith("uname ")), [])
     load = next((line.split()[1:2] for line in lines if line.startswith("load ")), [])
-    cores = cores_of(device)
     fastest = max((core for core in cores if core.khz), key=lambda core: core.khz or 0, default=None)
     governors = sorted({core.governor for core in cores if core.governor})
     return {

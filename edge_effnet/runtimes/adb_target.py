@@ -26,6 +26,7 @@ from edge_effnet.runtimes.tool_run import ToolMeasurement
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from edge_effnet.runtimes.adb_device import Core
     from edge_effnet.runtimes.base import Probe
     from edge_effnet.runtimes.targets import BenchRequest, Timing
     from edge_effnet.runtimes.tool_run import ToolJob
@@ -117,8 +118,8 @@ class AdbTarget:
         """Say whether a device answers and the tool for it is here."""
         try:
             device = self.client.device(self.serial)
-            facts = device_facts(device)
-            program_for(_abis(device, facts), self.tool)
+            facts = device_facts(device, cores_of(device))
+            program_for(_abis(facts), self.tool)
         except EdgeEffnetError as error:
             got = f" ({error.got})" if error.got is not None else ""
             return Missing(f"{error.message}{got}", error.hint or "see docs/devices.md")
@@ -134,9 +135,10 @@ class AdbTarget:
         plan = _plan(request, len(jobs))
         engines = [tool_engine(job.engine, job.library, job.options) for job in jobs]
         device = self.client.device(self.serial)
-        facts = device_facts(device)
-        program = program_for(_abis(device, facts), self.tool)
-        cpus, reason = _cpus(device, plan)
+        cores = cores_of(device)
+        facts = device_facts(device, cores)
+        program = program_for(_abis(facts), self.tool)
+        cpus, reason = _cpus(device, cores, plan)
         source: dict[str, Any] = {
             "tool": "benchmark_model",
             "tool_sha256": sha256_of_file(program),
@@ -205,23 +207,25 @@ def _place_of(device: Device, measurement: ToolMeasurement) -> str:
         return ""
 
 
-def _abis(device: Device, facts: dict[str, Any]) -> list[str]:
+def _abis(facts: dict[str, Any]) -> list[str]:
     """Return what the device calls its instruction sets; its machine where it has no Android properties."""
-    _, output = device.shell("getprop ro.product.cpu.abilist")
-    listed = [word for word in output.strip().split(",") if word.replace("-", "").replace("_", "").isalnum()]
-    abi, machine = facts["android"]["abi"], facts["machine"]
+    phone = facts["android"]
     # A kernel of 64 bits may carry a system of 32, so that the machine is asked last.
-    return listed or [name for name in (abi or machine,) if name]
+    return [
+        name.strip()
+        for name in (phone["abilist"] or phone["abi"] or facts["machine"] or "").split(",")
+        if name
+    ]
 
 
-def _cpus(device: Device, plan: ToolPlan) -> tuple[tuple[int, ...], str | None]:
+def _cpus(device: Device, cores: Sequence[Core], plan: ToolPlan) -> tuple[tuple[int, ...], str | None]:
     """Return the cores to stay on, and if there are none the reason."""
     status, _ = device.shell("command -v taskset")
     if status:
         return (), "the device has no taskset"
     if plan.cpus:
         return plan.cpus, None
-    chosen = big_cores(cores_of(device), plan.threads)
+    chosen = big_cores(cores, plan.threads)
     return chosen, None if chosen else "the device does not tell the clocks of its cores"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import shlex
 import struct
 from dataclasses import dataclass, field
@@ -47,6 +48,10 @@ _MACHINES: Final = {
     3: ("x86", "i686"),
 }
 """Machine of an ELF file -> what a device that runs it calls itself (its ABI, or `uname -m`)."""
+
+_DELEGATE_REFUSED: Final = re.compile(
+    r"Unable to load external delegate|Failed to apply \w+ delegate|delegate creation failed"
+)
 
 _MARGIN_S: Final = 60.0
 """Beyond the measured time: loading, and the first inferences on a cold device."""
@@ -309,5 +314,11 @@ def _failure(invocation: Invocation, engine: ToolEngine, model: str, where: str)
             f"benchmark_model does not run at {where} (exit status {invocation.status})",
             got="; ".join(last)[:400] or None,
             hint="is it built for this Android and this processor? " + WHERE,
+        )
+    if refused := [line for line in errors if _DELEGATE_REFUSED.search(line)]:
+        return EnvironmentFault(
+            f"the delegate of {engine.name} does not start at {where}",
+            got=refused[0][:400],
+            hint="is the library there (a path on the device), and built for it? has the device the driver?",
         )
     return explained("\n".join(errors), model, f"{engine.name} at {where}")
