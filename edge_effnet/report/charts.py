@@ -99,28 +99,22 @@ def _point(point: dict[str, Any], x: Axis, y: Axis) -> Markup:
 
 def roofline(profile: dict[str, Any], identifier: str) -> Markup | None:
     """Draw each kind of operator under the roof of the machine, or None where nothing can be placed."""
-    compute, memory = profile["peak"]["int8_gmacs_per_s"], profile["peak"]["gbytes_per_s"]
+    peak = profile["peak"]
+    compute, memory, cached = peak["gmacs_per_s"], peak["gbytes_per_s"], peak["cached_gbytes_per_s"]
     kinds = [kind for kind in profile["kinds"] if kind["gmacs_per_s"] and kind["macs_per_byte"]]
     if not kinds or not compute or not memory:
         return None
-    ridge = compute / memory
-    reach = [kind["macs_per_byte"] for kind in kinds] + [ridge]
+    reach = [kind["macs_per_byte"] for kind in kinds] + [compute / memory]
     x = log_axis(min(reach) / 1.5, max(reach) * 2)
     y = log_axis(min([kind["gmacs_per_s"] for kind in kinds] + [compute]) / 1.2, compute * 1.2)
-    # The slope begins where it crosses the lower edge of the plot, if that is to the right of the left edge.
-    start = max(x.low, y.low / memory)
-    corner = min(max(ridge, x.low), x.high)
-    path = (
-        f"M{x.x(start):.1f} {y.y(min(compute, memory * start)):.1f}"
-        f"L{x.x(corner):.1f} {y.y(min(compute, memory * corner)):.1f}H{x.x(x.high):.1f}"
-    )
     content = [
         frame(x, y, "multiply-adds per byte moved (right needs less memory)", "GMAC/s"),
-        element("path", class_="roof", d=path),
+        *([_roof(compute, cached, x, y, "roof cached")] if cached else []),
+        _roof(compute, memory, x, y, "roof"),
     ]
-    for index, kind in enumerate(profile["kinds"]):
-        if kind in kinds:
-            content.append(_kind_point(kind, letter(index), x, y))
+    named = [(letter(index), kind) for index, kind in enumerate(profile["kinds"]) if kind in kinds]
+    content += [_kind_point(kind, x, y) for _, kind in named]
+    content += [_kind_name(kind, name, x, y) for name, kind in named]  # above all circles
     described = "; ".join(
         f"{kind['name']}: {figure(kind['gmacs_per_s'])} GMAC/s at {figure(kind['macs_per_byte'])} per byte, "
         f"{figure(kind['roof_percent'], 2)} % of the roof"
@@ -130,13 +124,27 @@ def roofline(profile: dict[str, Any], identifier: str) -> Markup | None:
     return drawing(identifier, title, described, Markup("").join(content))
 
 
-def _kind_point(kind: dict[str, Any], name: str, x: Axis, y: Axis) -> Markup:
-    """Draw a circle whose area is the share of time."""
-    left, top = x.x(kind["macs_per_byte"]), y.y(kind["gmacs_per_s"])
-    radius = max(3.0, 2.6 * kind["percent"] ** 0.5)
-    return Markup("").join(
-        [
-            element("circle", class_="on", cx=left, cy=top, r=radius),
-            element("text", name, class_="name", x=left + radius + 3, y=top + 4),
-        ]
+def _roof(compute: float, memory: float, x: Axis, y: Axis, style: str) -> Markup:
+    """Draw the slope of a bandwidth, from where it comes into the plot, up to the flat roof of the arithmetic."""
+    start = min(max(x.low, y.low / memory), x.high)
+    corner = min(max(compute / memory, x.low), x.high)
+    path = (
+        f"M{x.x(start):.1f} {y.y(min(compute, memory * start)):.1f}"
+        f"L{x.x(corner):.1f} {y.y(min(compute, memory * corner)):.1f}H{x.x(x.high):.1f}"
     )
+    return element("path", class_=style, d=path)
+
+
+def _radius(kind: dict[str, Any]) -> float:
+    """Return the radius of a circle whose area is the share of the time."""
+    return max(3.0, 2.6 * float(kind["percent"]) ** 0.5)
+
+
+def _kind_point(kind: dict[str, Any], x: Axis, y: Axis) -> Markup:
+    place = {"cx": x.x(kind["macs_per_byte"]), "cy": y.y(kind["gmacs_per_s"])}
+    return element("circle", class_="on", r=_radius(kind), **place)
+
+
+def _kind_name(kind: dict[str, Any], name: str, x: Axis, y: Axis) -> Markup:
+    left, top = x.x(kind["macs_per_byte"]), y.y(kind["gmacs_per_s"])
+    return element("text", name, class_="name", x=left + _radius(kind) + 3, y=top + 4)

@@ -50,7 +50,9 @@ def report_document(
         "models": models,
         "latency": latency_rows(found, joined),
         "ratios": ratio_rows(found, joined),
-        "profiles": profiles(found, joined),
+        "profiles": sorted(
+            profiles(found, joined), key=lambda found: joined.models[found["model"]]["role"] == "reference"
+        ),
         "verifications": verifications(found, joined),
         "evaluations": evaluations(found, joined),
         "training": [facts for source in found.of("train", "qat", "tune") for facts in _made(source)],

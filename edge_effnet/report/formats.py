@@ -15,6 +15,8 @@ __all__ = [
     "figure",
     "fixed",
     "megabytes",
+    "microseconds",
+    "millions",
     "milliseconds",
     "signed",
     "with_interval",
@@ -63,6 +65,13 @@ def milliseconds(value: float | None, ci95: list[float] | None = None) -> str:
     decimals = max(0, min(4, 2 - magnitude))
     decimals += ci95 is not None and ci95[1] - ci95[0] < 2 * 10.0**-decimals
     return f"{value:,.{decimals}f} {between(ci95, lambda bound: f'{bound:,.{decimals}f}')}".rstrip()
+
+
+def microseconds(value: float | None) -> str:
+    """Return a time in ms from a thousand on, else in microseconds."""
+    if value is None:
+        return ABSENT
+    return f"{figure(value / 1e3)} ms" if value >= 1e3 else f"{figure(value)} \u00b5s"
 
 
 def megabytes(value: float | None) -> str:

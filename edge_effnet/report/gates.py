@@ -26,12 +26,13 @@ _GATE: Final = re.compile(r"\s*([^\s<>=!]+)\s*(>=|<=|>|<)\s*([-+]?(?:\d+\.?\d*|\
 
 @dataclass(frozen=True)
 class Value:
-    """One figure of one model: its value (None where absent), its interval, what it was measured on, and where it is from."""
+    """One figure of one model: its value (None where absent, with the reason), interval, conditions and record."""
 
     value: float | None
     ci95: list[float] | None
     condition: str
     source: str | None
+    reason: str | None = None
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ def _of_rows(
         for row in report["latency"]:
             if row["model"] == model["key"] and row["timing"] == timing:
                 value = None if row[key] is None else row[key] * scale
-                yield Value(value, row.get(interval), condition_of(row), row["source"])
+                yield Value(value, row.get(interval), condition_of(row), row["source"], row["reason"])
 
     return read
 
@@ -194,7 +195,7 @@ def _lines(report: dict[str, Any], gate: Gate, model: dict[str, Any]) -> Iterato
     if not found:
         yield _line(model, Value(None, None, "", None), gate, absent)
     for value in found:
-        yield _line(model, value, gate, absent if value.value is None else None)
+        yield _line(model, value, gate, (value.reason or absent) if value.value is None else None)
 
 
 def _line(model: dict[str, Any] | None, value: Value, gate: Gate, reason: str | None) -> dict[str, Any]:

@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 from edge_effnet.report import views
 from edge_effnet.report.charts import fronts, letter, pareto, roofline
-from edge_effnet.report.formats import ABSENT, FORMATS, between, figure, fixed, signed
+from edge_effnet.report.formats import (
+    ABSENT,
+    FORMATS,
+    between,
+    figure,
+    fixed,
+    microseconds,
+    millions,
+    signed,
+)
 from edge_effnet.report.values import number
 
 if TYPE_CHECKING:
@@ -106,21 +115,24 @@ def render_html(document: dict[str, Any]) -> str:
 def _profile_view(profile: dict[str, Any], index: int) -> dict[str, Any]:
     """Return a profile with colours by kind and widths by time."""
     colours = {kind["name"]: min(place, _COLOURS - 1) for place, kind in enumerate(profile["kinds"])}
-    longest = max((block["us"] for block in profile["blocks"]), default=0.0) or 1.0
+    longest = max((block["cost"] for block in profile["blocks"]), default=0.0) or 1.0
     blocks = [
         block
         | {
             "parts": [
-                {"name": kind["name"], "width": f"{100.0 * kind['us'] / longest:.2f}"}
+                {"name": kind["name"], "width": f"{100.0 * kind['cost'] / longest:.2f}"}
                 for kind in block["kinds"]
             ],
-            "by_kind": {kind["name"]: kind["us"] for kind in block["kinds"]},
+            "by_kind": {kind["name"]: kind["cost"] for kind in block["kinds"]},
         }
         for block in profile["blocks"]
     ]
     said = "; ".join(f"{block['name']} {figure(block['percent'], 2)} %" for block in blocks)
+    timed = profile["unit"] == "us"
     return {
         "profile": profile,
+        "what": "Time" if timed else "Instructions",
+        "write": microseconds if timed else millions,
         "colours": colours,
         "blocks": blocks,
         "said": said,

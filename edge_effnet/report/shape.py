@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["KEYWORDS", "first_fault"]
+__all__ = ["JUDGED", "LEFT_OUT", "first_fault"]
 
 _TYPES: Final[dict[str, Callable[[Any], bool]]] = {
     "object": lambda value: isinstance(value, dict),
@@ -24,12 +24,42 @@ _TYPES: Final[dict[str, Callable[[Any], bool]]] = {
     "number": lambda value: isinstance(value, (int, float)) and not isinstance(value, bool),
 }
 
-KEYWORDS: Final = frozenset(
-    {"type", "required", "properties", "additionalProperties", "items", "enum", "const", "pattern"}
-    | {"minimum", "maximum", "exclusiveMinimum", "minItems", "maxItems", "minLength", "oneOf", "anyOf"}
-    | {"$ref", "$defs", "$schema", "$id", "title", "description"}
+JUDGED: Final = frozenset(
+    {
+        "type",
+        "required",
+        "properties",
+        "additionalProperties",
+        "items",
+        "enum",
+        "const",
+        "pattern",
+        "minimum",
+        "maximum",
+    }
+    | {
+        "exclusiveMinimum",
+        "minItems",
+        "maxItems",
+        "minLength",
+        "oneOf",
+        "anyOf",
+        "allOf",
+        "if",
+        "then",
+        "else",
+        "$ref",
+    }
 )
-"""What is understood; a test holds every published schema to it."""
+"""The keywords that are held against a record; of `oneOf` it is asked only that one of them fits."""
+
+LEFT_OUT: Final = frozenset(
+    {"$schema", "$id", "$defs", "title", "description", "default", "unevaluatedProperties"}
+)
+"""Keywords that say nothing of a value, or only that no key may be added: later releases add keys.
+
+For the same reason `additionalProperties: false` is not held against a record.
+"""
 
 
 def first_fault(value: Any, schema: dict[str, Any]) -> str | None:
@@ -39,21 +69,29 @@ def first_fault(value: Any, schema: dict[str, Any]) -> str | None:
 
 def _faults(value: Any, schema: Any, root: dict[str, Any], place: str) -> Iterator[str]:
     if not isinstance(schema, dict):
-        if schema is False:
-            yield f"{place or 'the record'}: not allowed here"
         return
-    if "$ref" in schema:
-        schema = _resolved(schema["$ref"], root)
     fault = _own_fault(value, schema)
     if fault is not None:
         yield f"{place or 'the record'}: {fault}"
         return
+    for option in _all_of(value, schema, root):
+        yield from _faults(value, option, root, place)
     for key in ("oneOf", "anyOf"):
         options = schema.get(key, ())
         found = [next(_faults(value, option, root, place), None) for option in options]
         if options and all(found):
             yield str(found[-1])
     yield from _faults_inside(value, schema, root, place)
+
+
+def _all_of(value: Any, schema: dict[str, Any], root: dict[str, Any]) -> Iterator[Any]:
+    """Yield every other schema that a value has to fit as well."""
+    yield from schema.get("allOf", ())
+    if "$ref" in schema:
+        yield _resolved(schema["$ref"], root)
+    if "if" in schema:
+        fits = next(_faults(value, schema["if"], root, ""), None) is None
+        yield schema.get("then" if fits else "else", {})
 
 
 def _faults_inside(value: Any, schema: dict[str, Any], root: dict[str, Any], place: str) -> Iterator[str]:
