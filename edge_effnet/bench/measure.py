@@ -105,7 +105,7 @@ def measure(contenders: Sequence[Contender], plan: Plan, reporter: Reporter) -> 
                 running += _attempt(measurement, plan, stack)
         timed = [each for each in running if each.measurement.contender.target.timing == "measured"]
         _take_turns(timed, plan, reporter)
-        for each in running:
+        for each in (each for each in running if each.measurement.error is None):
             each.measurement.peak_rss_bytes = each.model.peak_rss_bytes()
     if all(measurement.error is not None for measurement in measurements):
         raise cast("EdgeEffnetError", measurements[0].error)
@@ -170,18 +170,28 @@ def _warm_up(running: _Running, plan: Plan) -> None:
 
 
 def _take_turns(timed: Sequence[_Running], plan: Plan, reporter: Reporter) -> None:
-    """Time a burst of each in turn until every one has its runs and its seconds."""
+    """Time a burst of each in turn until every one has its runs and its seconds; one that breaks off leaves the others."""
     if not timed:
         return
+    alive = list(timed)
     with reporter.stage("measure"):
-        while not all(_has_enough(each.measurement, plan) for each in timed):
-            for each in timed:
-                times, energy = each.model.time(each.burst, timeout_s=plan.timeout_s)
-                measurement = each.measurement
-                measurement.rounds.append([ns / 1e6 for ns in times])
-                if energy is not None:
-                    measurement.energy_uj = (measurement.energy_uj or 0.0) + energy
+        while not all(_has_enough(each.measurement, plan) for each in alive):
+            alive = [each for each in alive if _burst(each, plan)]
             reporter.advance()
+
+
+def _burst(running: _Running, plan: Plan) -> bool:
+    """Add a turn; return False where the contender broke off, whose figures are then worth nothing."""
+    measurement = running.measurement
+    try:
+        times, energy = running.model.time(running.burst, timeout_s=plan.timeout_s)
+    except EnvironmentFault as error:
+        measurement.status, measurement.error, measurement.rounds = "failed", error, []
+        return False
+    measurement.rounds.append([ns / 1e6 for ns in times])
+    if energy is not None:
+        measurement.energy_uj = (measurement.energy_uj or 0.0) + energy
+    return True
 
 
 def _has_enough(measurement: Measurement, plan: Plan) -> bool:

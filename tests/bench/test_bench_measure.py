@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from typing import TYPE_CHECKING, Any
 
 import jsonschema
@@ -15,6 +17,7 @@ from edge_effnet.artifacts import sha256_of_file
 from edge_effnet.bench.plan import Plan, cpus_from_text
 from edge_effnet.bench.run import bench
 from edge_effnet.errors import DataError, EnvironmentFault, UsageError
+from edge_effnet.runtimes.connection import RemoteModel
 from edge_effnet.schemas import read_schema
 
 if TYPE_CHECKING:
@@ -117,6 +120,25 @@ def test_nothing_measurable_is_the_error_of_the_first(models: list[Path], tmp_pa
         bench([broken], plan=_SHORT)
     with pytest.raises(DataError, match=r"nowhere\.tflite"):
         bench([tmp_path / "nowhere.tflite"], plan=_SHORT)
+
+
+def test_a_contender_that_breaks_off_in_the_middle_leaves_the_others(
+    models: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its figures are gone, its reason is told, and the others have all of theirs."""
+    time_one, seen = RemoteModel.time, []
+
+    def time_or_die(model: RemoteModel, runs: int, **more: Any) -> Any:
+        seen.append(model)
+        if len(seen) > 20 and model is seen[0]:
+            os.kill(model.connection.hello["pid"], signal.SIGKILL)
+        return time_one(model, runs, **more)
+
+    monkeypatch.setattr(RemoteModel, "time", time_or_die)
+    broken, whole = bench(models, plan=_SHORT)["results"]
+    assert (broken["status"], broken["median_ms"], whole["status"]) == ("failed", None, "ok")
+    assert "broke off" in broken["reason"]
+    assert whole["n"] >= 40
 
 
 def test_an_operator_that_the_engine_lacks_is_named_in_the_result(models: list[Path], tmp_path: Path) -> None:
