@@ -94,7 +94,13 @@ def _rate(
     side, source, target = shape
     macs = side * side * source * target
     row = {"side": side, "channels": [source, target], "macs": macs}
-    request: dict[str, Any] = {"id": model.name, "engine": engine, "threads": threads, "seconds": _SHAPE_S}
+    request: dict[str, Any] = {
+        "id": model.name,
+        "engine": engine,
+        "threads": threads,
+        "seconds": _SHAPE_S,
+        "runs": 3,
+    }
     try:
         reply, _ = model.connection.ask("model_speed", pointwise_model(*shape, precision), **request)
     except DataError as error:

@@ -12,8 +12,10 @@ import numpy as np
 from edge_effnet.artifacts import sha256_of_file
 from edge_effnet.bench.operators import rows_from_events
 from edge_effnet.bench.peak import measure_peak
+from edge_effnet.bench.profile_alone import ALONE, attempt_alone
 from edge_effnet.bench.profile_join import Event
 from edge_effnet.bench.profile_record import record_of
+from edge_effnet.bench.profile_times import ATTEMPTS, times_from_runs
 from edge_effnet.errors import EnvironmentFault, UsageError
 from edge_effnet.inspect import read_model
 from edge_effnet.runtimes.connection import WORKER
@@ -30,52 +32,21 @@ if TYPE_CHECKING:
     from edge_effnet.bench.operators import Row
     from edge_effnet.bench.peak import Peak, Precision
     from edge_effnet.bench.plan import Plan
+    from edge_effnet.bench.profile_times import Times
     from edge_effnet.inspect import Model
     from edge_effnet.progress import Reporter
     from edge_effnet.runtimes.arm64 import Arm64Target
-    from edge_effnet.runtimes.connection import Connection, RemoteModel
+    from edge_effnet.runtimes.connection import RemoteModel
     from edge_effnet.runtimes.targets import WorkerTarget
 
-__all__ = ["Profile", "Times", "middle_half", "profile_file"]
+__all__ = ["Profile", "profile_file"]
 
 EXTENSION: Final = WORKER.with_name("worker_profile.py")
-
-TOLERANCE: Final = 0.1
-"""How far the sum of the operators may be from the whole; beyond that the times are taken anew."""
-
-ATTEMPTS: Final = 3
 
 _PER_TURN: Final = 4
 _BATCH_S: Final = 0.5
 _MAX_TURNS: Final = 25
-_CUT_US: Final = 0.5
-"""What XNNPACK's clock drops of an operator's time on average: it counts whole microseconds that have passed."""
-
-_DELEGATE: Final = 8
-
-
-@dataclass(frozen=True)
-class Times:
-    """The times of one attempt.
-
-    Attributes:
-        operators_us: Of each event, ``(events,)``.
-        total_us: Their sum.
-        whole_us: Of one inference that nobody watched.
-        watched_us: Of one under the profiler.
-        runs: Inferences of each kind.
-    """
-
-    operators_us: npt.NDArray[np.float64]
-    total_us: float
-    whole_us: float
-    watched_us: float
-    runs: int
-
-    @property
-    def fits(self) -> bool:
-        """Whether the sum of the parts is the whole, within `TOLERANCE`."""
-        return abs(self.total_us - self.whole_us) <= TOLERANCE * self.whole_us
+_INTERPRETER, _DELEGATE = 2, 8
 
 
 @dataclass(frozen=True)
@@ -91,6 +62,7 @@ class Profile:
         plan: How it was measured.
         device: The machine that ran it.
         runtime: Name and version.
+        means: ``profiler``, ``alone`` or ``counter``: how each operator was measured.
         tested: Whether the profiler of that version is known.
         rows: What the events are.
         attempts: Times, the last one valid; empty where there are none.
@@ -108,6 +80,7 @@ class Profile:
     plan: Plan
     device: dict[str, Any]
     runtime: str
+    means: str
     tested: bool
     rows: tuple[Row, ...]
     model: Model
@@ -122,7 +95,8 @@ def profile_file(path: Path, engine: str, place: str, plan: Plan, reporter: Repo
 
     Args:
         path: A .tflite file.
-        engine: ``xnnpack`` or ``builtin``.
+        engine: ``xnnpack`` or ``builtin``, which have a profiler, or ``reference`` or ``tflite-runtime``, whose operators
+            are timed alone.
         place: A target's name.
         plan: How long, with what.
         reporter: Told of the stages.
@@ -151,21 +125,14 @@ def profile_file(path: Path, engine: str, place: str, plan: Plan, reporter: Repo
         device = connection.host()
         with reporter.stage("load"):
             loaded = found.load_on(connection, path, plan.threads, timeout_s=plan.timeout_s)
-            events, tested = _open(connection, loaded, engine, plan)
-        rows = rows_from_events(model, events)
+            alone = engine in ALONE and where.timing == "measured"
+            connection.extend(EXTENSION)
+            events, tested = (_events_of(model), True) if alone else _open(loaded, engine, plan)
+        means = "alone" if alone else "profiler" if where.timing == "measured" else "counter"
         profile = Profile(
-            path,
-            sha256_of_file(path),
-            engine,
-            place,
-            where.timing,
-            plan,
-            device,
-            loaded.facts["runtime"],
-            tested,
-            rows,
-            model,
-        )
+            path, sha256_of_file(path), engine, place, where.timing, plan, device, loaded.facts["runtime"], means,
+            tested, rows_from_events(model, events), model,
+        )  # fmt: skip
         if where.timing == "measured":
             profile = _timed(profile, loaded, events, reporter)
         else:
@@ -173,29 +140,31 @@ def profile_file(path: Path, engine: str, place: str, plan: Plan, reporter: Repo
     return record_of(profile)
 
 
-def _open(
-    connection: Connection, loaded: RemoteModel, engine: str, plan: Plan
-) -> tuple[tuple[Event, ...], bool]:
+def _events_of(model: Model) -> tuple[Event, ...]:
+    """Return an event for each operator of a file, as the interpreter would name them."""
+    return tuple(Event(_INTERPRETER, operator.index, operator.name) for operator in model.main.operators)
+
+
+def _open(loaded: RemoteModel, engine: str, plan: Plan) -> tuple[tuple[Event, ...], bool]:
     """Put a loaded model under the profiler; return its events and whether this version was tested.
 
     Raises:
         EnvironmentFault: There is no profiler, or it broke the worker.
     """
-    runtime = loaded.facts["runtime"]
+    runtime, where = loaded.facts["runtime"], loaded.connection.where
     try:
-        connection.extend(EXTENSION)
-        reply, _ = connection.ask(
+        reply, _ = loaded.connection.ask(
             "profile_open", id=loaded.name, engine=engine, threads=plan.threads, timeout_s=plan.timeout_s
         )
     except EnvironmentFault as error:
         raise EnvironmentFault(
-            f"the profiler of {runtime} at {connection.where} failed: {error.message}",
+            f"the profiler of {runtime} at {where} failed: {error.message}",
             got=error.got,
             hint=f"it was tested with ai-edge-litert {', '.join(TESTED)}",
         ) from error
     if "missing" in reply:
         raise EnvironmentFault(
-            f"no profile at {connection.where}: {reply['missing']}",
+            f"no profile at {where}: {reply['missing']}",
             got=runtime,
             hint=f"pip install ai-edge-litert=={reply['tested'][-1]} there for the engines xnnpack and builtin",
         )
@@ -213,7 +182,12 @@ def _timed(profile: Profile, loaded: RemoteModel, events: Sequence[Event], repor
     attempts: list[Times] = []
     with reporter.stage("profile"):
         while not attempts or (len(attempts) < ATTEMPTS and not attempts[-1].fits):
-            attempts.append(_attempt(loaded, profile.plan, events))
+            if profile.means == "alone":
+                attempts.append(
+                    attempt_alone(loaded, profile.path, profile.model, profile.engine, profile.plan)
+                )
+            else:
+                attempts.append(_attempt(loaded, profile.plan, events))
     return replace(profile, peak=peak, attempts=tuple(attempts))
 
 
@@ -238,34 +212,6 @@ def _attempt(loaded: RemoteModel, plan: Plan, events: Sequence[Event]) -> Times:
         plain,
         np.array([event.type == _DELEGATE for event in events]),
     )
-
-
-def times_from_runs(
-    ticks: npt.NDArray[Any],
-    watched_ns: npt.NDArray[Any],
-    plain_ns: npt.NDArray[Any],
-    cut: npt.NDArray[np.bool_],
-) -> Times:
-    """Return the times of many runs.
-
-    An operator's time is the mean over the runs whose sum is in the middle half: a median of whole microseconds could
-    not tell 1.2 from 0.8, and means of the same runs add up.
-
-    Args:
-        ticks: Whole microseconds of each event, ``(runs, events)``.
-        watched_ns: Of each whole run under the profiler.
-        plain_ns: Of each run that nobody watched.
-        cut: Which events' microseconds are cut, not rounded, ``(events,)``.
-    """
-    operators = ticks[middle_half(ticks.sum(1))].mean(0) + _CUT_US * cut
-    whole, watched = (float(values[middle_half(values)].mean()) / 1e3 for values in (plain_ns, watched_ns))
-    return Times(operators, float(operators.sum()), whole, watched, len(ticks))
-
-
-def middle_half(values: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
-    """Return where the middle half of values is, the lowest and the highest quarter left out."""
-    quarter = len(values) // 4
-    return np.argsort(values, kind="stable")[quarter : len(values) - quarter]
 
 
 def _counted(profile: Profile, where: Arm64Target, loaded: RemoteModel, events: Sequence[Event]) -> Profile:

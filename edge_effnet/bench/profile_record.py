@@ -11,20 +11,31 @@ from edge_effnet.bench.roofline import groups, rates
 if TYPE_CHECKING:
     from edge_effnet.bench.operators import Row
     from edge_effnet.bench.peak import Peak
-    from edge_effnet.bench.profile import Profile, Times
+    from edge_effnet.bench.profile import Profile
+    from edge_effnet.bench.profile_times import Times
 
 __all__ = ["SCHEMA_VERSION", "record_of"]
 
 SCHEMA_VERSION: Final = 1
 
 _METHOD: Final = {
-    "measured": (
+    "profiler": (
         "Inferences under the profiler and inferences without it in turns. An operator's time is the mean over the runs"
         " whose sum is in the middle half; a kernel of XNNPACK gets 0.5 us more, because its clock drops what is less"
         " than a microsecond. whole_us is the mean of the middle half of the inferences that nobody watched."
     ),
-    "none": "Retired instructions of one inference on an emulated core, by operator. An emulator has no times.",
+    "alone": (
+        "This engine has no profiler. Each operator was cut out of the file and timed alone, in the same engine, and in"
+        " turns with the whole: its time is the mean of the middle half of its runs, and so is whole_us."
+    ),
+    "counter": "Retired instructions of one inference on an emulated core, by operator. An emulator has no times.",
 }
+
+_ADVICE: Final = {
+    "profiler": "stop what else runs there and profile again",
+    "alone": "read a row as a lower bound: an operator that runs alone finds its input in the caches",
+}
+"""What to do where the parts do not make the whole."""
 
 _NO_PEAK: Final[dict[str, Any]] = {
     "int8_gmacs_per_s": None,
@@ -50,10 +61,11 @@ def record_of(profile: Profile) -> dict[str, Any]:
         "threads": profile.plan.threads,
         "cpus": list(profile.plan.cpus),
         "timing": profile.timing,
+        "means": profile.means,
         "runtime": profile.runtime,
         "host": host_record(),
         "device": profile.device,
-        "method": _METHOD[profile.timing],
+        "method": _METHOD[profile.means],
         **_times(times),
         "attempts": [_times(attempt) for attempt in profile.attempts],
         "instructions": profile.total_instructions,
@@ -127,7 +139,7 @@ def _notices(profile: Profile, times: Times | None, operators: list[dict[str, An
             "parts_do_not_fit", "warning",
             f"the operators add up to {100 * times.total_us / times.whole_us:.0f} % of the whole,"
             f" after {len(profile.attempts)} attempts",
-            "stop what else runs there and profile again",
+            _ADVICE[profile.means],
         ))  # fmt: skip
     if not profile.tested:
         found.append(_notice(

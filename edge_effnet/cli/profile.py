@@ -20,7 +20,9 @@ _NAME_LENGTH = 44
 def profile(
     model: Path = typer.Argument(..., metavar="MODEL", help="A .tflite file."),
     engine: str = typer.Option(
-        "xnnpack", "--engine", help="xnnpack or builtin: the engines with a profiler."
+        "xnnpack",
+        "--engine",
+        help="xnnpack or builtin (profiler), reference or tflite-runtime (each operator alone).",
     ),
     target: str = typer.Option(
         "local",
@@ -181,11 +183,11 @@ def _print_operators(record: dict[str, Any], count: int) -> None:
 
 def _print_summary(record: dict[str, Any], out: Path | None) -> None:
     if record["timing"] == "measured":
-        peak = record["peak"]
+        peak, watched = record["peak"], record["watched_us"]
+        how = "operators timed alone" if watched is None else f"under the profiler {watched:,.0f} µs"
         print_lines(
             f"operators {record['total_us']:,.0f} µs, whole {record['whole_us']:,.0f} µs"
-            f" ({100 * record['parts_to_whole']:.1f} %), under the profiler {record['watched_us']:,.0f} µs;"
-            f" {record['runs']} runs of each",
+            f" ({100 * record['parts_to_whole']:.1f} %), {how}; {record['runs']} runs of each",
             f"measured peaks: int8 {_number(peak['int8_gmacs_per_s'], 0)} GMAC/s,"
             f" float32 {_number(peak['float32_gmacs_per_s'], 0)} GMAC/s,"
             f" memory {peak['gbytes_per_s']:.1f} GB/s, caches {peak['cached_gbytes_per_s']:.1f} GB/s",

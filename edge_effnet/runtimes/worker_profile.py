@@ -308,7 +308,7 @@ def model_speed(worker: Any, request: dict[str, Any]) -> dict[str, Any]:
         loaded = type(worker.models[request["id"]])(file.name, request)
     loaded.feed([])
     first_ns = loaded.time(2)[1]
-    return {"ns": loaded.time(min(max(int(request["seconds"] * 1e9 / first_ns), 3), 2000))}
+    return {"ns": loaded.time(min(max(int(request["seconds"] * 1e9 / first_ns), request["runs"]), 2000))}
 
 
 def copy_speed(_: Any, request: dict[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_effnet.bench.peak import Peak
-from edge_effnet.bench.profile import Times, middle_half, times_from_runs
+from edge_effnet.bench.profile_times import Times, middle_half, times_from_runs
 from edge_effnet.bench.roofline import MIN_RATE_US, NO_RATES, groups, rates
 
 PEAK = Peak(200.0, 50.0, 25.0, 100.0, {})

@@ -69,7 +69,7 @@ def test_profile_writes_its_record_and_drawings_once(
         (["profile", "nowhere.tflite"], 4, "nowhere.tflite"),
         (["profile", "BROKEN"], 4, "broken.tflite"),
         (["profile", "MODEL", "--engine", "xnpack"], 2, "did you mean 'xnnpack'"),
-        (["profile", "MODEL", "--engine", "reference"], 3, "no profiler"),
+        (["profile", "MODEL", "--engine", "delegate:/no/such/lib.so"], 3, "lib.so"),
         (["profile", "MODEL", "--target", "loc"], 2, "did you mean 'local'"),
         (["profile", "MODEL", "--target", "adb"], 2, "edge-effnet bench"),
         (["profile", "MODEL", "--threads", "0"], 2, "--threads"),
