@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, Final
 
 from markupsafe import Markup
@@ -137,7 +138,7 @@ def _roof(compute: float, memory: float, x: Axis, y: Axis, style: str) -> Markup
 
 def _radius(kind: dict[str, Any]) -> float:
     """Return the radius of a circle whose area is the share of the time."""
-    return max(3.0, 2.6 * float(kind["percent"]) ** 0.5)
+    return max(3.0, 2.6 * math.sqrt(kind["percent"]))
 
 
 def _kind_point(kind: dict[str, Any], x: Axis, y: Axis) -> Markup:
