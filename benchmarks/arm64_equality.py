@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from edge_effnet.artifacts import sha256_of_file, write_json
+from edge_effnet.artifacts import sha256_of_bytes, sha256_of_file, write_json
 from edge_effnet.environment import now_utc
 from edge_effnet.images import Preprocessing, list_images, load_pixels
 from edge_effnet.runtimes.arm64 import CORES, Installation, arm64, default_folder
@@ -71,6 +71,7 @@ def _on_core(path: Path, name: str, pixels: list[Tensor], ours: Tensor) -> dict[
     return {
         "differ": int((away > 0).sum()),
         "max_lsb": int(away.max()),
+        "outputs_sha256": sha256_of_bytes(theirs.astype(np.int8).tobytes()),
         "top1_equal": int((theirs.argmax(1) == ours.argmax(1)).sum()),
         "instructions": counts.instructions,
         "spread": counts.spread,
@@ -92,6 +93,11 @@ def tables(record: dict[str, Any]) -> str:
             for name, row in model["cores"].items()
         ]
     names = list(CORES)
+    for model in record["models"]:
+        kinds = len({row["outputs_sha256"] for row in model["cores"].values()})
+        lines.append(
+            f"\n{model['model']}: the {len(names)} cores give {kinds} set(s) of outputs, compared byte for byte."
+        )
     lines += [
         "\nInstructions of one inference, in millions, one thread (exact; the same in every process):\n"
     ]

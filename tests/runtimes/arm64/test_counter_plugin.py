@@ -18,7 +18,7 @@ from edge_effnet.runtimes.base import Missing
 CODE = "1f2003d5 000400f1 e1ffff54 c0035fd6"
 
 PROGRAM = f"""
-import ctypes, mmap, os, sys, threading
+import ctypes, mmap, os, sys, threading, time
 def mark(command, value=0):
     try:
         os.lseek({marks._NO_FILE}, value, command)
@@ -32,6 +32,7 @@ for place in (start, start + 12):
     mark({marks._SET_STOP}, place)
 if len(sys.argv) > 2:  # another thread that never ends
     threading.Thread(target=loop, args=(1 << 40,), daemon=True).start()
+    time.sleep(0.3)  # until it is in the loop
 loop(10)
 for turns in map(int, sys.argv[1].split(",")):
     mark({marks._OPEN})
