@@ -9,19 +9,17 @@ import os
 import re
 import shlex
 import shutil
-import subprocess
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from edge_effnet.artifacts import sha256_of_file
 from edge_effnet.errors import DataError, EdgeEffnetError, EnvironmentFault, UsageError
-from edge_effnet.process import Finished, run_program
+from edge_effnet.process import Finished, TimeLimitFault, run_program
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
-    from edge_effnet.process import Runner
+    from edge_effnet.process import Runner, TimeLimitFault
 
 __all__ = ["FOLDER", "Adb", "Device", "Listed"]
 
@@ -98,7 +96,7 @@ class Adb:
         try:
             return self.runner([_program(), *words], timeout_s=timeout_s)
         except EnvironmentFault as error:
-            if isinstance(error.__cause__, subprocess.TimeoutExpired):
+            if isinstance(error, TimeLimitFault):
                 raise EnvironmentFault(
                     f"adb had no answer within {timeout_s:g} s",
                     got=shlex.join(words)[:200],
@@ -277,16 +275,11 @@ class Device:
 def _cannot_keep(path: Path, serial: str, output: str) -> EnvironmentFault:
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     full = "No space left" in output
+    told = [line for line in lines if "error" in line or "No space" in line] or lines
     return EnvironmentFault(
         f"the disk of {serial} is full" if full else f"{path.name} cannot be copied to {serial}",
-        got=lines[-1][:300] if lines else None,
+        got=told[0][:300] if told else None,
         hint=f"free some space there, for example `adb shell rm -r {FOLDER}`"
         if full
         else "see `adb devices -l`",
     )
-
-
-def last_words(text: str, count: int = 3) -> str:
-    """Return the last lines that say something."""
-    lines: Sequence[str] = [line.strip() for line in text.splitlines() if line.strip()]
-    return "; ".join(lines[-count:])[:400]

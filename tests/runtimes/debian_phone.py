@@ -15,22 +15,13 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from runtimes.fake_adb import THERMAL
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 FOLDER = "EDGE_EFFNET_PHONE"
 """Variable that names the folder."""
-
-THERMAL = """IsStatusOverride: false
-Thermal Status: {status}
-Cached temperatures:
-\tTemperature{{mValue=31.5, mType=3, mName=skin, mStatus=0}}
-HAL Ready: true
-Current temperatures from HAL:
-\tTemperature{{mValue=38.25, mType=0, mName=CPU0, mStatus=0}}
-\tTemperature{{mValue=27.0, mType=2, mName=battery, mStatus=0}}
-"""
-"""What `dumpsys thermalservice` prints, after ThermalManagerService of Android 12."""
 
 PROPERTIES = {
     "ro.product.manufacturer": "Debian",
@@ -53,7 +44,7 @@ mount -t proc proc {root}/proc
 mount -t tmpfs tmpfs {root}/tmp
 mount -t tmpfs -o size={disk} tmpfs {root}/data/local/tmp
 mount --rbind /dev {root}/dev
-ADBD_PORT=5555 exec chroot {root} /usr/sbin/adbd
+while :; do ADBD_PORT=5555 chroot {root} /usr/sbin/adbd; sleep 1; done
 """
 
 
@@ -107,16 +98,13 @@ class Phone:
         # adb's server finds the same daemon by its port too, as an emulator; tests that want one device forget it.
         time.sleep(0.5)
 
-    def pids(self) -> list[int]:
-        """Return the daemon's processes."""
-        listed = subprocess.run(
-            ["pgrep", "-s", str(self.process.pid)], capture_output=True, check=False, text=True
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to the daemon; one that is killed is started anew after a second, like a phone that restarts."""
+        found = subprocess.run(
+            ["pgrep", "-s", str(self.process.pid), "-x", "adbd"], capture_output=True, check=True, text=True
         )
-        return [int(word) for word in listed.stdout.split()]
-
-    def daemon(self) -> int:
-        """Return the daemon itself."""
-        return self.pids()[-1]
+        for word in found.stdout.split():
+            os.kill(int(word), number)
 
     def hot(self, status: int) -> None:
         """Set the thermal status."""
@@ -128,7 +116,6 @@ class Phone:
         """End the phone and adb's server for it."""
         with contextlib.suppress(ProcessLookupError):
             subprocess.run([self.adb, "kill-server"], capture_output=True, check=False, timeout=20)
-            os.killpg(self.process.pid, signal.SIGCONT)
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
         self._log.close()
