@@ -147,6 +147,6 @@ class RunOutcome:
         kind = _ERRORS.get(self.exit_code, EdgeEffnetError)
         raise kind(
             f"{failure.job.id} ended with exit code {failure.exit_code}",
-            got=failure.reason,
-            hint=f"its log is {self.folder / failure.job.log}; the same command does what is missing again",
+            got=(failure.reason or "").removeprefix("error: ") or None,
+            hint=f"see its log, {self.folder / failure.job.log}; the same command goes on from here",
         )
