@@ -18,7 +18,7 @@ def bench(
     engines: list[str] = typer.Option(
         ["xnnpack"],
         "--engine",
-        help="xnnpack, builtin, reference, tflite-runtime, edgetpu[:DEVICE] or delegate:LIBRARY[?KEY=VALUE]; repeatable.",
+        help="xnnpack, builtin, reference, tflite-runtime, edgetpu[:DEVICE] or delegate:LIBRARY[?KEY=VALUE]; on phones gpu, nnapi; repeatable.",
     ),
     targets: list[str] = typer.Option(
         ["local"],

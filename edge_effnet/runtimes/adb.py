@@ -19,7 +19,7 @@ from edge_effnet.process import Finished, TimeLimitFault, run_program
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from edge_effnet.process import Runner, TimeLimitFault
+    from edge_effnet.process import Runner
 
 __all__ = ["FOLDER", "Adb", "Device", "Listed"]
 
@@ -95,14 +95,12 @@ class Adb:
         """
         try:
             return self.runner([_program(), *words], timeout_s=timeout_s)
-        except EnvironmentFault as error:
-            if isinstance(error, TimeLimitFault):
-                raise EnvironmentFault(
-                    f"adb had no answer within {timeout_s:g} s",
-                    got=shlex.join(words)[:200],
-                    hint="is the device hanging? unlock it, plug it in again, or `adb kill-server`",
-                ) from error
-            raise
+        except TimeLimitFault as error:
+            raise EnvironmentFault(
+                f"adb had no answer within {timeout_s:g} s",
+                got=shlex.join(words)[:200],
+                hint="is the device hanging? unlock it, plug it in again, or `adb kill-server`",
+            ) from error
 
     def version(self) -> str:
         """Return the client's version."""

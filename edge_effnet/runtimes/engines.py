@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 from urllib.parse import parse_qsl
 
-from edge_effnet.errors import EdgeEffnetError, UnknownNameError, UsageError
+from edge_effnet.errors import EdgeEffnetError, EnvironmentFault, UnknownNameError, UsageError
 from edge_effnet.runtimes.base import Available, Missing
 from edge_effnet.runtimes.targets import target
 from edge_effnet.runtimes.worker import ENGINES
@@ -25,6 +25,9 @@ __all__ = ["EDGETPU", "TFLITE_RUNTIME", "WorkerEngine", "engine_words", "worker_
 _EDGETPU_LIBRARY: Final = {"Linux": "libedgetpu.so.1", "Darwin": "libedgetpu.1.dylib"}.get(
     platform.system(), "edgetpu.dll"
 )
+PHONE_ENGINES: Final = ("gpu", "nnapi")
+"""Engines that only `benchmark_model` on a phone has; see `edge_effnet.runtimes.adb_tool`."""
+
 _FIXES: Final = {
     "tflite-runtime": "edge-effnet doctor --install tflite-runtime, or point EDGE_EFFNET_TFLITE_PYTHON to an environment that has it",
     "edgetpu": "install the Edge TPU runtime (libedgetpu1-std) and plug the device in",
@@ -81,6 +84,12 @@ class WorkerEngine:
         self, connection: Connection, model: Path | bytes, threads: int = 1, *, timeout_s: float = 120.0
     ) -> RemoteModel:
         """Load a model in a worker that runs already; see `Connection.load`."""
+        if self.name in PHONE_ENGINES:
+            raise EnvironmentFault(
+                f"the engine {self.name} runs on phones only",
+                got=connection.where,
+                hint=f"--target adb, or an engine such as {', '.join(ENGINES)}",
+            )
         return connection.load(model, self.kernels, threads, delegates=self.delegates, timeout_s=timeout_s)
 
 
@@ -92,6 +101,7 @@ def engine_words() -> tuple[str, ...]:
     """Return what may be asked for, for messages."""
     return (
         *(name for name in ENGINES if name != "delegate"),
+        *(f"{name} (adb)" for name in PHONE_ENGINES),
         "edgetpu[:DEVICE]",
         "delegate:PATH[?KEY=VALUE&...]",
     )
@@ -109,6 +119,8 @@ def worker_engine(name: str) -> WorkerEngine:
         return WorkerEngine(name, "delegate", _EDGETPU_LIBRARY, (("device", rest),) if colon else ())
     if word == "delegate":
         return _delegate(name, rest)
+    if name in PHONE_ENGINES:
+        return WorkerEngine(name, name)
     if colon or word not in ENGINES:
         raise UnknownNameError("engine", name, engine_words())
     return WorkerEngine(name, name)
