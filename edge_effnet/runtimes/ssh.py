@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from edge_effnet.artifacts import sha256_of_bytes
 from edge_effnet.errors import EdgeEffnetError, EnvironmentFault, UsageError
-from edge_effnet.process import run_program
+from edge_effnet.process import TimeLimitFault, run_program
 from edge_effnet.runtimes.base import Available, Missing
 from edge_effnet.runtimes.connection import WORKER, Connection
 
@@ -109,9 +109,13 @@ class SshTarget:
             f"command -v {python} >/dev/null 2>&1 || exit {_NO_PYTHON}; "
             f"exec {python} -c {shlex.quote(receive)} {sha256_of_bytes(content)}"
         )
-        done = run_program(
-            [*self._ssh(), f"sh -c {shlex.quote(script)}"], timeout_s=_PATIENCE_S, stdin=content
-        )
+        argv = [*self._ssh(), f"sh -c {shlex.quote(script)}"]
+        try:
+            done = run_program(argv, timeout_s=_PATIENCE_S, stdin=content)
+        except TimeLimitFault as error:
+            raise EnvironmentFault(
+                f"{self.name} did not answer within {_PATIENCE_S:g} s", hint=f"try `{self._by_hand()}`"
+            ) from error
         if done.returncode:
             raise self._fault(done)
         before, mark, path = done.text.rpartition(_MARK)
