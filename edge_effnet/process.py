@@ -16,13 +16,17 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import IO
 
-__all__ = ["Finished", "Program", "Runner", "run_program", "start_program", "stop_program"]
+__all__ = ["Finished", "Program", "Runner", "TimeLimitFault", "run_program", "start_program", "stop_program"]
 
 _PATIENCE_S: Final = 2.0
 """How long a program that was asked to stop may take before it is killed."""
 
 Program = subprocess.Popen
 """A program that runs beside this one, its stdin and stdout binary pipes."""
+
+
+class TimeLimitFault(EnvironmentFault):
+    """A program took longer than it may."""
 
 
 @dataclass(frozen=True)
@@ -87,13 +91,14 @@ def run_program(
         cwd: Folder to run it in.
 
     Raises:
-        EnvironmentFault: It cannot be started, or takes longer.
+        EnvironmentFault: It cannot be started.
+        TimeLimitFault: It takes longer.
     """
     program = start_program(argv, env=env, cwd=cwd, stderr=subprocess.PIPE)
     try:
         stdout, stderr = program.communicate(stdin, timeout=timeout_s)
     except subprocess.TimeoutExpired as error:
-        raise EnvironmentFault(
+        raise TimeLimitFault(
             f"{argv[0]} did not end within {timeout_s:g} s", got=" ".join(argv)[:200], hint="is it hanging?"
         ) from error
     finally:
