@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+from edge_effnet import __version__
 from edge_effnet.errors import EdgeEffnetError
 from edge_effnet.process import run_program
 from edge_effnet.runtimes.base import Available, Missing
@@ -131,6 +132,19 @@ LIBRARIES: Final = (
     Library("ray", ("ray",), "runs spread over several machines", "pip install 'edge-effnet[sweep]'"),
 )
 
+OWN_LIBRARIES: Final = {
+    "flatbuffers": "flatbuffers",
+    "jinja2": "jinja2",
+    "PIL": "pillow",
+    "platformdirs": "platformdirs",
+    "psutil": "psutil",
+    "pydantic": "pydantic",
+    "yaml": "PyYAML",
+    "scipy": "scipy",
+    "threadpoolctl": "threadpoolctl",
+}
+"""Module -> distribution of what the package depends on, and the verbs that run anywhere (bench, profile) do without."""
+
 _SSH: Final = Program("ssh", ("-V",), "targets ssh://", "on Debian: apt-get install openssh-client")
 
 PROGRAMS: Final = (
@@ -153,6 +167,7 @@ def diagnose() -> list[Finding]:
     return [
         *_looked_for("engine", _engine_probes()),
         *_looked_for("target", _target_probes()),
+        *_looked_for("library", [("edge-effnet", _probe_own)]),
         *_looked_for("library", ((row.packages[0], row.probe) for row in LIBRARIES)),
         *_looked_for("program", ((row.name, row.probe) for row in PROGRAMS)),
     ]
@@ -192,6 +207,17 @@ def _guarded(probe: Ask) -> Probe:
         return Missing(error.message, error.hint or "see the message")
     except Exception as error:  # noqa: BLE001 - another package's probe may raise anything
         return Missing(f"it cannot be asked: {type(error).__name__}: {error}", "reinstall what provides it")
+
+
+def _probe_own() -> Probe:
+    """Say whether this package is whole, or only the part that a board needs."""
+    gone = [name for module, name in OWN_LIBRARIES.items() if importlib.util.find_spec(module) is None]
+    if not gone:
+        return Available(__version__)
+    return Missing(
+        f"{', '.join(gone)} not installed; bench and profile work, other verbs may not",
+        "pip install edge-effnet",
+    )
 
 
 def _version_of(package: str) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
+import re
 import shutil
 import subprocess
 import sys
@@ -92,6 +93,30 @@ def test_a_library_whose_files_are_gone_is_damaged(monkeypatch: pytest.MonkeyPat
     state = Library("numpy", ("numpy",), "all", "reinstall it").probe()
     assert isinstance(state, Missing)
     assert "is damaged" in state.reason
+
+
+def test_a_part_of_the_package_s_own_libraries_is_named(
+    monkeypatch: pytest.MonkeyPatch, findings: list[Finding]
+) -> None:
+    """On a board only some are installed; elsewhere the row says that the package is whole."""
+    assert isinstance({finding.name: finding.state for finding in findings}["edge-effnet"], Available)
+    real = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "scipy" else real(name))
+    state = module._probe_own()
+    assert isinstance(state, Missing)
+    assert state.reason.startswith("scipy not installed")
+
+
+def test_the_own_libraries_are_those_of_the_project() -> None:
+    """A dependency that is added there is looked for here, but for what nothing runs without."""
+    requires = importlib.metadata.requires("edge-effnet")
+    if requires is None:
+        pytest.skip("the package is not installed; fix: pip install -e .")
+    needed = {re.split(r"[^A-Za-z0-9_-]", line)[0] for line in requires if "extra ==" not in line}
+    anywhere = {"ai-edge-litert", "numpy", "rich", "typer", "tomli"}
+    assert {name.lower() for name in needed - anywhere} == {
+        name.lower() for name in module.OWN_LIBRARIES.values()
+    }
 
 
 def test_any_of_several_packages_will_do() -> None:
