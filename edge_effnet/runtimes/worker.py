@@ -45,6 +45,8 @@ A delegate gets the plain kernels for what it leaves, so that every DELEGATE nod
 """
 MARK = 0x7A110000
 """First argument of the system calls that tell the counting plug-in of an emulator where a window begins and ends."""
+IDLE_S = 3600.0
+"""Silence after which it ends: a network that dies without a word never ends stdin."""
 _LINE_LIMIT = 1 << 20
 _BLOB_LIMIT = 1 << 30
 
@@ -385,7 +387,10 @@ def main() -> None:
     threading.Thread(target=_listen, args=(sys.stdin.buffer, requests), daemon=True).start()
     worker = Worker()
     while True:
-        request = requests.get()
+        try:
+            request = requests.get(timeout=IDLE_S)
+        except queue.Empty:
+            os._exit(0)
         try:
             write_message(replies, *answer(worker, request))
         except OSError:

@@ -288,3 +288,12 @@ def test_a_malformed_model_is_a_data_error_there_too(tmp_path: Path) -> None:
     path.write_bytes(colour_classifier().to_bytes()[:300])
     with pytest.raises(DataError):
         worker_engine("xnnpack").load(path)
+
+
+def test_a_worker_that_nobody_asks_ends_by_itself() -> None:
+    """A network that dies without a word leaves stdin open: an idle worker ends all the same."""
+    program = "from edge_effnet.runtimes import worker; worker.IDLE_S = 0.2; worker.main()"
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as idle:
+        assert idle.wait(20) == 0
