@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from edge_effnet.errors import DataError
-from edge_effnet.report.shape import first_fault
+from edge_effnet.report.shape import fault_finder
 from edge_effnet.schemas import read_schema
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 __all__ = ["KINDS", "Kind", "kind_of", "require_readable", "require_version", "slimmed"]
 
@@ -67,7 +68,7 @@ def require_readable(record: Mapping[str, Any], kind: Kind, origin: str) -> None
         DataError: It is of a newer schema, or does not have the form of its schema.
     """
     require_version(record, kind, origin)
-    fault = first_fault(dict(record), read_schema(kind.name))
+    fault = _finder(kind.name)(record)
     if fault is not None:
         raise DataError(
             f"the {kind.name} record {origin} is damaged",
@@ -75,6 +76,11 @@ def require_readable(record: Mapping[str, Any], kind: Kind, origin: str) -> None
             allowed=f"what edge_effnet/schemas/{kind.name}.json says",
             hint=f"make it again with edge-effnet {kind.name} --json",
         )
+
+
+@cache
+def _finder(name: str) -> Callable[[Any], str | None]:
+    return fault_finder(read_schema(name))
 
 
 def require_version(record: Mapping[str, Any], kind: Kind, origin: str) -> None:

@@ -77,14 +77,15 @@ def _index_entry(model: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+_AS_TEXT: Final = str.maketrans(
+    {mark: f"\\{mark}" for mark in "\\`*_[]|#~!"}
+    | {"<": "&lt;", ">": "&gt;", "&": "&amp;", "\n": " ", "\r": " "}
+)
+
+
 def _inline(value: object) -> str:
     """Return text that is nothing but text in Markdown and in the HTML made from it."""
-    out = str(value).replace("\r", " ").replace("\n", " ")
-    for mark in "\\`*_[]<>|#~!&":
-        out = out.replace(
-            mark, f"\\{mark}" if mark not in "<>&" else {"<": "&lt;", ">": "&gt;", "&": "&amp;"}[mark]
-        )
-    return out
+    return str(value).translate(_AS_TEXT)
 
 
 def _table(columns: tuple[str, ...], lines: Sequence[tuple[object, ...]]) -> str:
@@ -96,7 +97,7 @@ def _table(columns: tuple[str, ...], lines: Sequence[tuple[object, ...]]) -> str
 
 def _gates(document: dict[str, Any]) -> str:
     lines = [
-        f"- {'passed' if gate['passed'] else 'FAILED'}: {_inline(gate['expression'])} must not be"
+        f"- {'passed' if gate['passed'] else 'FAILED'}: fails if {_inline(gate['expression'])}"
         for gate in document["gates"]
     ]
     return "\n".join(lines)

@@ -202,11 +202,15 @@ def contract(name: str, **more: Any) -> dict[str, Any]:
 
 
 def profile(name: str, *, counted: bool = False) -> dict[str, Any]:
-    """Return a record of `profile` with three operators, timed or counted."""
+    """Return a record of `profile` with three operators, and eleven small ones of other kinds, timed or counted."""
     rows = (
         ("stem_conv", "stem conv", "stem", "stem", 100.0, 10_000_000, 500_000),
         ("block1a_expand", "pointwise expand", "block1a", "expand", 300.0, 60_000_000, 800_000),
         ("block1a_swish", "swish", "block1a", "swish", 50.0, 0, 400_000),
+        *(
+            (f"block2a_{index}", f"a kind with number {index}", "block2a", "other", 1.0, 0, 1000)
+            for index in range(11)
+        ),
     )
     rates: dict[str, Any] = {
         "gmacs_per_s": None, "gbytes_per_s": None, "intensity": None, "share_of_peak": None, "share_of_bandwidth": None,
@@ -228,9 +232,9 @@ def profile(name: str, *, counted: bool = False) -> dict[str, Any]:
         "schema_version": 1, "model": f"/models/{name}.tflite", "sha256": sha(name), "size_bytes": 6_000_000,
         "engine": "xnnpack", "target": "arm64:cortex-a76" if counted else "local", "threads": 1, "cpus": [],
         "timing": "none" if counted else "measured", "means": "counter" if counted else "profiler", "runtime": "l", "host": HOST, "device": HOST, "method": "m",
-        "total_us": None if counted else 450.0, "whole_us": None if counted else 460.0, "watched_us": None,
+        "total_us": None if counted else 461.0, "whole_us": None if counted else 465.0, "watched_us": None,
         "parts_to_whole": None, "fits": None, "runs": None if counted else 40, "attempts": [],
-        "instructions": 450_000 if counted else None, "macs": 70_000_000, "bytes": 1_700_000,
+        "instructions": 461_000 if counted else None, "macs": 70_000_000, "bytes": 1_700_000,
         "peak": {**peak, "method": None}, "operators": operators, "kinds": [], "parts": [], "blocks": [], "notices": [],
     }  # fmt: skip
 

@@ -168,6 +168,14 @@ def test_links_inside_the_page_lead_somewhere_and_names_are_unique(
     assert page.run(twice) == []
 
 
+def test_no_table_is_cut_off_on_paper(page: browser.Browser, pages: dict[str, Path]) -> None:
+    """A4 less its margins is 688 pixels wide; nothing can be scrolled there."""
+    page.open(pages["report"], width=688)
+    page.ask("Emulation.setEmulatedMedia", media="print")
+    wide = "[...document.querySelectorAll('table')].filter(t => t.getBoundingClientRect().right > 690).map(t => t.innerText.slice(0, 60))"
+    assert page.run(wide) == []
+
+
 def test_the_page_prints(page: browser.Browser, pages: dict[str, Path]) -> None:
     """To paper of more than one page, in light colours, with the folded tables open."""
     page.open(pages["report"], scheme="dark")

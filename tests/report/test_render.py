@@ -250,7 +250,7 @@ def test_two_hundred_records_take_less_than_five_seconds(tmp_path: Path) -> None
             {"op_index": i, "op": "CONV_2D", "name": f"layer{i}", "shape": [1, 7, 7, 320]} for i in range(300)
         ]
         found["inspect"]["layers"] = layers
-        found["profile"]["operators"] *= 80
+        found["profile"]["operators"] *= 17
         found["verify"]["layers"] *= 200
         for result in found["bench"]["results"]:
             if result["samples_ms"]:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from report import records
 
-from edge_effnet.report.shape import JUDGED, LEFT_OUT, first_fault
+from edge_effnet.report.shape import JUDGED, LEFT_OUT, fault_finder
 from edge_effnet.schemas import SCHEMA_NAMES, read_schema
 
 _RECORDS: dict[str, dict[str, Any]] = {
@@ -56,7 +56,7 @@ def test_every_keyword_of_every_published_schema_is_known(name: str) -> None:
 def test_the_records_of_these_tests_have_the_published_form(kind: str) -> None:
     """By the full validator and by ours, so that what is tested here is what the verbs write."""
     jsonschema.validate(_RECORDS[kind], read_schema(kind))
-    assert first_fault(_RECORDS[kind], read_schema(kind)) is None
+    assert fault_finder(read_schema(kind))(_RECORDS[kind]) is None
 
 
 @given(st.sampled_from(sorted(_RECORDS)), _JUNK, st.data())
@@ -68,7 +68,7 @@ def test_damage_is_found_where_a_full_validator_finds_it(kind: str, junk: Any, d
     for key in outer:
         place = place[key]
     place[last] = junk
-    assert (first_fault(record, schema) is None) is jsonschema.Draft202012Validator(schema).is_valid(record)
+    assert (fault_finder(schema)(record) is None) is jsonschema.Draft202012Validator(schema).is_valid(record)
 
 
 @pytest.mark.parametrize(
@@ -81,11 +81,11 @@ def test_damage_is_found_where_a_full_validator_finds_it(kind: str, junk: Any, d
 )  # fmt: skip
 def test_a_fault_names_its_place(value: Any, schema: dict[str, Any], said: str) -> None:
     """As a path that can be followed by hand."""
-    assert first_fault(value, schema) == said
+    assert fault_finder(schema)(value) == said
 
 
 def test_a_key_of_a_later_release_is_no_damage() -> None:
     """Keys are added without a new schema version."""
     later = records.profile("m")
     later["peak"]["int4_gmacs_per_s"] = 400.0
-    assert first_fault(later, read_schema("profile")) is None
+    assert fault_finder(read_schema("profile"))(later) is None
