@@ -70,6 +70,7 @@ ALLOWED: dict[str, set[str]] = {
         "images",
     },
     "quickstart": BASE | {"bench", "calibrate", "convert", "inspect", "evaluate", "runtimes", "images"},
+    "edgetpu": BASE | {"process", "environment", "inspect", "variants"},
     "bench": BASE | {"process", "environment", "inspect", "runtimes", "variants"},
     "report": BASE | {"environment", "schemas", "proportions"},
     "config": BASE | {"models", "calibrate", "quantize", "convert", "runtimes", "report"},
@@ -77,7 +78,7 @@ ALLOWED: dict[str, set[str]] = {
     "__main__": {"cli"},
     "cli": BASE
     | {"variants", "train", "qat", "convert", "inspect", "verify", "evaluate", "tune", "quickstart"}
-    | {"bench", "report", "chain", "config", "runtimes", "environment"},
+    | {"bench", "report", "chain", "config", "runtimes", "environment", "edgetpu"},
 }
 """Part of the package -> the parts that it may import: the line of the pipeline, read backwards."""
 

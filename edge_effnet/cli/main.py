@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import sys
 import traceback
-from typing import Any
 
 import typer
-from typer.core import TyperGroup
 
 from edge_effnet import __version__
+from edge_effnet.cli.lazy import LazyVerbs
 from edge_effnet.errors import EdgeEffnetError
 
 __all__ = ["app", "main"]
@@ -28,43 +26,23 @@ VERBS: dict[str, str] = {
     "eval": "edge_effnet.cli.eval:evaluate",
     "bench": "edge_effnet.cli.bench:bench",
     "profile": "edge_effnet.cli.profile:profile",
+    "edgetpu": "edge_effnet.cli.edgetpu:app",
     "run": "edge_effnet.cli.run:run",
     "doctor": "edge_effnet.cli.doctor:doctor",
     "report": "edge_effnet.cli.report:report",
     "compare": "edge_effnet.cli.compare:compare",
     "quickstart": "edge_effnet.cli.quickstart:quickstart",
 }
-"""Verb -> "module:function", in the order of the pipeline."""
+"""Verb -> "module:function" (a group of verbs: "module:app"), in the order of the pipeline."""
 
 _INTERRUPTED = 130
 
 
-class _LazyVerbs(TyperGroup):
-    """Imports the file of a verb only when that verb (or the overview) is asked for."""
-
-    def list_commands(self, ctx: Any) -> list[str]:
-        del ctx
-        return list(VERBS)
-
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        del ctx
-        if cmd_name not in VERBS:
-            return None
-        module_name, function_name = VERBS[cmd_name].split(":")
-        function = getattr(importlib.import_module(module_name), function_name)
-        single = typer.Typer(add_completion=False)
-        single.command(cmd_name)(function)
-        return typer.main.get_command(single)
-
-    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        if args and not args[0].startswith("-") and args[0] not in VERBS:
-            from edge_effnet.errors import UnknownNameError
-
-            raise UnknownNameError("command", args[0], VERBS)
-        return super().resolve_command(ctx, args)
+class _Verbs(LazyVerbs):
+    verbs = VERBS
 
 
-app = typer.Typer(cls=_LazyVerbs, add_completion=False, no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(cls=_Verbs, add_completion=False, no_args_is_help=True, rich_markup_mode=None)
 
 
 def _print_version(value: bool) -> None:
