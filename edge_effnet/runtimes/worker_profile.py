@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-TESTED = ("2.3.0",)
+TESTED = ("2.2.0", "2.3.0")
 """Versions of ai-edge-litert that this was tested with."""
 
 KERNEL_MODES = {"xnnpack": "delegate", "builtin": "builtin"}
