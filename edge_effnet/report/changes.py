@@ -26,6 +26,10 @@ _BETTER: Final = {"latency": -1, "accuracy": 1, "size": -1, "instructions": -1, 
 """Group -> the sign of a change for the better; a group that is not here is only said to differ."""
 
 
+_ORDER: Final = ("accuracy", "latency", "size", "instructions", "modelled", "audit", "work", "making")
+"""Groups, what is asked first in front."""
+
+
 def compare_document(a: Collection, b: Collection, names: tuple[str, str]) -> dict[str, Any]:
     """Return what changed from A to B.
 
@@ -43,6 +47,8 @@ def compare_document(a: Collection, b: Collection, names: tuple[str, str]) -> di
     changes = [change for pair in pairs for change in _model_changes(pair, a, b)]
     for pair in timed:
         changes += _row_changes(pair, a, b)
+    names_in_order = list(dict.fromkeys(change["model"] for change in changes))
+    changes.sort(key=lambda change: (names_in_order.index(change["model"]), _ORDER.index(change["group"])))
     shown = [change for change in changes if change["verdict"] in ("better", "worse", "differs")]
     return {
         "schema_version": SCHEMA_VERSION,

@@ -55,8 +55,7 @@ def render_compare(document: dict[str, Any]) -> str:
         document: Of `compare_document`.
     """
     changes = [change | {"texts": change_texts(change)} for change in document["changes"]]
-    ordered = sorted(changes, key=lambda change: change["model"])
-    groups = [(model, list(items)) for model, items in groupby(ordered, key=lambda change: change["model"])]
+    groups = [(model, list(items)) for model, items in groupby(changes, key=lambda change: change["model"])]
     verdicts = {change["verdict"] for change in changes}
     return template(
         "compare.html",
