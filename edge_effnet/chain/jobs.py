@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -118,9 +119,25 @@ def fingerprint(path: Path) -> str:
 
 
 def files_of(folder: Path) -> list[str]:
-    """Return the names of all files in a folder, sorted; hidden ones are left out."""
-    names = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
-    return sorted(name.as_posix() for name in names if not any(part.startswith(".") for part in name.parts))
+    """Return the names of all files in a folder, sorted; hidden ones are left out, links to folders are followed once.
+
+    Raises:
+        OSError: A folder inside it cannot be read.
+    """
+    found: list[str] = []
+    seen: set[str] = set()
+    for root, folders, files in os.walk(folder, onerror=_raise, followlinks=True):
+        real = os.path.realpath(root)
+        folders[:] = [] if real in seen else sorted(name for name in folders if not name.startswith("."))
+        if real not in seen:
+            place = Path(root).relative_to(folder)
+            found += [(place / name).as_posix() for name in files if not name.startswith(".")]
+        seen.add(real)
+    return sorted(found)
+
+
+def _raise(error: OSError) -> None:
+    raise error
 
 
 class Fingerprints:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from edge_effnet.chain import Job, plan_jobs
-from edge_effnet.chain.jobs import Fingerprints, fingerprint, key_of
+from edge_effnet.chain.jobs import Fingerprints, files_of, fingerprint, key_of
 from edge_effnet.config import read_config
 from edge_effnet.errors import DataError
 from edge_effnet.report import OUTPUTS
@@ -188,6 +188,19 @@ def test_the_fingerprint_of_a_folder_is_that_of_names_and_contents(tmp_path: Pat
     (folder / "a/1.png").unlink()
     seen.append(fingerprint(folder))
     assert len(set(seen)) == 4
+
+
+def test_pictures_behind_a_link_count_and_a_circle_ends(tmp_path: Path) -> None:
+    """Promise: what a verb reads through a link to a folder is in the fingerprint, as it is in the verb's own list."""
+    (tmp_path / "set").mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere/1.png").write_bytes(b"one")
+    (tmp_path / "set/link").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "set/circle").symlink_to(tmp_path / "set")
+    assert files_of(tmp_path / "set") == ["link/1.png"]
+    before = fingerprint(tmp_path / "set")
+    (tmp_path / "elsewhere/1.png").write_bytes(b"ONE")
+    assert fingerprint(tmp_path / "set") != before
 
 
 def test_a_missing_input_is_told_with_its_path(tmp_path: Path) -> None:
