@@ -165,7 +165,6 @@ def _litert(text: str, path: Path) -> ToolRun:
 def _number(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise TypeError
-    number = float(value)
-    if not 0 <= number < _MOST:
+    if not 0 <= value < _MOST:
         raise ValueError
-    return number
+    return float(value)

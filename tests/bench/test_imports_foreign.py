@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +103,16 @@ def test_a_file_of_no_tool_is_refused(content: bytes, tmp_path: Path) -> None:
         entries_from_foreign(path)
     assert caught.value.exit_code == 4
     assert caught.value.allowed is not None
+
+
+@pytest.mark.parametrize("value", ["NaN", "Infinity", "-1", "1e400", "true", '"5.6"', "9" * 400])
+@pytest.mark.parametrize("key", ["median_ms", "num_runs"])
+def test_a_figure_that_is_none_is_refused(key: str, value: str, tmp_path: Path) -> None:
+    """JSON allows what no measurement gives."""
+    path = tmp_path / "f.json"
+    path.write_text(re.sub(rf'"{key}": [0-9.]+', f'"{key}": {value}', JSON.read_text()))
+    with pytest.raises(DataError, match="no result of litert-benchmark"):
+        entries_from_foreign(path)
 
 
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:

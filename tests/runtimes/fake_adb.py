@@ -32,7 +32,7 @@ devices) echo 'List of devices attached'; cat "$home/state/devices"; echo; exit;
 esac
 grep -q "$2" "$home/state/devices" || {{ echo "error: device '$2' not found" >&2; exit 1; }}
 if [ "$3" = push ]; then
-    is full && {{ echo "adb: error: failed to copy '$4' to '$5': remote write failed: No space left on device"
+    is full && {{ head -c 10 "$4" > "$home/device$5"; echo "adb: error: failed to copy '$4' to '$5': remote write failed: No space left on device"
         echo "$4: 0 files pushed, 0 skipped. 582.2 MB/s (9000000 bytes in 0.015s)"; exit 1; }}
     if is cut; then head -c 10 "$4" > "$home/device$5"; else cat "$4" > "$home/device$5"; fi
     echo "$4: 1 file pushed, 0 skipped."

@@ -142,6 +142,20 @@ def test_it_waits_for_a_warm_device_and_says_when_it_stays_warm(fake: FakeAdb) -
     assert calm.status == 0
 
 
+def test_every_invocation_waits_for_a_cool_device(
+    fake: FakeAdb, job: ToolJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The device is asked before and after each, and while it is warm again after a wait."""
+    monkeypatch.setenv(COOL_DOWN, "0.05")
+    _measure(job)
+    cool = sum("dumpsys" in words[-1] for words in fake.calls())
+    fake.warm(1)
+    (found,) = _measure(job)
+    warm = sum("dumpsys" in words[-1] for words in fake.calls()) - cool
+    assert warm - cool == TURNS_ALONE + 1
+    assert [turn["before"]["status_name"] for turn in found.source["thermal"]] == ["light"] * TURNS_ALONE
+
+
 def test_a_device_without_thermal_service_gets_a_rest_and_a_reason(fake: FakeAdb) -> None:
     """Null is not zero."""
     (fake.home / "thermal").write_text("dumpsys: can't find service\n")

@@ -45,6 +45,9 @@ def test_the_profile_is_that_of_the_inferences() -> None:
     assert run.operators[0].kind == "CONV_2D"
     assert run.operators[0].name == "[stem_conv]:0"
     assert run.measured is not None
+    assert run.measured.mean == pytest.approx(64.1496, abs=1e-6), (
+        "not the sum of operators, which ends the profile in the same form"
+    )
     total = sum(row.mean_ms for row in run.operators)
     assert total == pytest.approx(run.measured.mean, rel=0.02)
 
