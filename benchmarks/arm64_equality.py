@@ -47,6 +47,11 @@ def main() -> None:
         "models": [_measured(path, chosen) for path in arguments.models],
     }
     write_json(DOCS / "data" / "arm64.json", record, force=True)
+    write_page(record)
+
+
+def write_page(record: dict[str, Any]) -> None:
+    """Write the tables of a record into the page."""
     page = DOCS / "arm64.md"
     before, rest = page.read_text(encoding="utf-8").split(BEGIN)
     after = rest.split(END)[1]
@@ -95,9 +100,8 @@ def tables(record: dict[str, Any]) -> str:
     names = list(CORES)
     for model in record["models"]:
         kinds = len({row["outputs_sha256"] for row in model["cores"].values()})
-        lines.append(
-            f"\n{model['model']}: the {len(names)} cores give {kinds} set(s) of outputs, compared byte for byte."
-        )
+        same = "compute the same bytes" if kinds == 1 else f"compute {kinds} different sets of outputs"
+        lines.append(f"\nThe {len(names)} cores {same} of {model['model']}.")
     lines += [
         "\nInstructions of one inference, in millions, one thread (exact; the same in every process):\n"
     ]
