@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-__all__ = ["Collection", "Source", "collect", "parts_of"]
+__all__ = ["Collection", "Source", "collect"]
 
 _MAX_BYTES: Final = 256 << 20
 """A record of 50,000 images with thumbnails has a few MB; a file beyond this is none."""
@@ -167,14 +167,16 @@ def _add(file: str, kind: Kind, sha256: str, size: int, record: dict[str, Any], 
         return
     if not kind.holds:
         found.add(file, kind, sha256, size, record)
-    for part, content in parts_of(record, kind):
+    for key, reason in kind.passed_over.items():
+        found.skip(f"{file}#{key}", reason)
+    for part, content in _parts(record, kind):
         inner = kind_of(content)
         if inner is not None:
             require_readable(content, inner, f"{file}#{part}")
             found.add(f"{file}#{part}", inner, sha256, size, content)
 
 
-def parts_of(record: dict[str, Any], kind: Kind) -> Iterator[tuple[str, dict[str, Any]]]:
+def _parts(record: dict[str, Any], kind: Kind) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield name and content of what lies inside a record."""
     for held in kind.holds:
         key, star, _ = held.partition(".*")

@@ -8,16 +8,16 @@ from edge_effnet.environment import code_facts, now_utc
 from edge_effnet.report.accuracy import add_accuracy, evaluations
 from edge_effnet.report.gates import judge
 from edge_effnet.report.latency import latency_rows, ratio_rows
+from edge_effnet.report.making import ladders, trainings
 from edge_effnet.report.profiles import profiles
 from edge_effnet.report.quality import add_audits, add_contracts, verifications
 from edge_effnet.report.subjects import join
-from edge_effnet.report.values import rows, text
 from edge_effnet.report.verdict import verdict
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from edge_effnet.report.collect import Collection, Source
+    from edge_effnet.report.collect import Collection
     from edge_effnet.report.gates import Gate
 
 __all__ = ["SCHEMA_VERSION", "report_document"]
@@ -55,11 +55,12 @@ def report_document(
         ),
         "verifications": verifications(found, joined),
         "evaluations": evaluations(found, joined),
-        "training": [facts for source in found.of("train", "qat", "tune") for facts in _made(source)],
+        "ladders": ladders(found),
+        "trainings": trainings(found),
         "skipped": list(found.skipped),
         "sources": [source.to_record() for source in found.sources],
     }
-    document["notes"] = [*dict.fromkeys(joined.notes), *_notes(found, document)]
+    document["notes"] = [*dict.fromkeys(joined.notes), *_notes(document)]
     document["gates"] = judge(document, gates)
     document["verdict"] = verdict(document)
     return document
@@ -70,22 +71,7 @@ def _title(models: list[dict[str, Any]]) -> str:
     return ", ".join(names) if len(names) <= 3 else f"{', '.join(names[:2])} and {len(names) - 2} more models"
 
 
-def _made(source: Source) -> list[dict[str, Any]]:
-    """Return how a model was trained or chosen, as rows of a table."""
-    record = source.record
-    if source.kind == "tune":
-        return [
-            {"kind": "tune", "name": text(rung, "name"), "figures": rung, "source": source.id}
-            for rung in rows(record, "rungs")
-        ]
-    return [{"kind": source.kind, "name": text(record, "path") or text(record, "weights"), "figures": _plain(record), "source": source.id}]  # fmt: skip
-
-
-def _plain(record: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in record.items() if isinstance(value, (str, int, float))}
-
-
-def _notes(found: Collection, document: dict[str, Any]) -> list[str]:
+def _notes(document: dict[str, Any]) -> list[str]:
     """Return what a reader must know before comparing figures."""
     notes = []
     sets = {model["accuracy"]["images_sha256"] for model in document["models"] if model["accuracy"]}
@@ -100,8 +86,4 @@ def _notes(found: Collection, document: dict[str, Any]) -> list[str]:
         notes.append(
             "latencies come from more than one run of bench: only models of the same run were timed in turns"
         )
-    notes += [
-        f"{source.file} also holds latencies that were taken by the way: they are left out, bench measures"
-        for source in found.of("quickstart")
-    ]
     return notes

@@ -43,8 +43,11 @@ def fixed(value: float | None, decimals: int = 2) -> str:
 
 
 def signed(value: float | None, decimals: int = 2) -> str:
-    """Return a difference with its sign; a minus sign is as wide as a plus."""
-    return ABSENT if value is None else f"{value:+,.{decimals}f}".replace("-", "\u2212")
+    """Return a difference with its sign; a minus sign is as wide as a plus, and nothing has none."""
+    if value is None:
+        return ABSENT
+    rounded = round(value, decimals)
+    return f"{rounded:+,.{decimals}f}".replace("-", "\u2212") if rounded else f"{0:.{decimals}f}"
 
 
 def between(ci95: list[float] | None, write: Callable[[float], str] = figure) -> str:

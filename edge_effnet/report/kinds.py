@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
@@ -28,17 +28,20 @@ class Kind:
         keys: A record that has all of them is of this kind.
         bulky: Dotted keys that a report leaves out of its copy: large, and no figure is read from them.
         holds: Keys under which other records lie; a key with a star stands for every value under it.
+        passed_over: Key -> why the figures under it are not read.
     """
 
     name: str
     keys: frozenset[str]
     bulky: tuple[str, ...] = ()
     holds: tuple[str, ...] = ()
+    passed_over: Mapping[str, str] = field(default_factory=dict)
 
 
 KINDS: Final = (
     Kind("report", frozenset({"gates", "models", "sources", "verdict"})),
-    Kind("quickstart", frozenset({"convert", "inspect", "eval", "latency"}), holds=("convert.*", "inspect", "eval")),
+    Kind("quickstart", frozenset({"convert", "inspect", "eval", "latency"}), holds=("convert.*", "inspect", "eval"),
+         passed_over={"latency": "a latency taken by the way, without its samples: measure it with edge-effnet bench"}),
     Kind("tune", frozenset({"rungs", "chosen", "max_drop"})),
     Kind("qat", frozenset({"sha256", "training", "teacher", "io"})),
     Kind("contract", frozenset({"preprocessing", "input_rule", "output_rule"}),

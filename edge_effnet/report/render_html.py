@@ -39,6 +39,7 @@ _SPLIT: Final = (
     ("error", "Quantisation error"),
     ("mistakes", "Mistakes"),
     ("contract", "Contract"),
+    ("making", "Making"),
     ("machines", "Machines"),
     ("sources", "Sources"),
 )
@@ -76,7 +77,6 @@ def render_html(document: dict[str, Any]) -> str:
     Args:
         document: Of `report_document`.
     """
-    latency = document["latency"]
     values: dict[str, Any] = {
         "cards": views.cards(document),
         "gate_lines": sorted(
@@ -88,10 +88,7 @@ def render_html(document: dict[str, Any]) -> str:
             for index, group in enumerate(fronts(document)[:_PLOTS])
         ],
         "sizes": views.sizes(document),
-        "measured": views.measured_rows(document),
-        "counted": [row for row in latency if row["instructions"] is not None],
-        "modelled": [row for row in latency if row["timing"] == "modelled"],
-        "not_run": [row for row in latency if row["status"] not in ("ok", "not_delegated")],
+        **views.latency_groups(document),
         "profiles": [_profile_view(profile, index) for index, profile in enumerate(document["profiles"])],
         "audits": [model for model in document["models"] if model["audit"]],
         "verified": [_verification_view(found) for found in document["verifications"]],
@@ -103,8 +100,8 @@ def render_html(document: dict[str, Any]) -> str:
     candidates = sum(model["role"] == "candidate" for model in document["models"])
     shown = {
         "gates": document["gates"], "models": True, "pareto": values["fronts"], "size": values["sizes"],
-        "latency": latency, "profile": values["profiles"], "audit": values["audits"], "error": values["verified"],
-        "mistakes": values["evaluations"], "contract": values["contracts"]["models"], "machines": values["hosts"],
+        "latency": document["latency"], "profile": values["profiles"], "audit": values["audits"], "error": values["verified"],
+        "mistakes": values["evaluations"], "contract": values["contracts"]["models"], "making": document["ladders"] or document["trainings"], "machines": values["hosts"],
         "sources": True,
     }  # fmt: skip
     nav = [(identifier, name) for identifier, name in _SPLIT if shown[identifier]]

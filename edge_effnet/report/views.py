@@ -17,7 +17,7 @@ __all__ = [
     "contracts",
     "evaluation_view",
     "hosts",
-    "measured_rows",
+    "latency_groups",
     "ratio_words",
     "sizes",
     "source_rows",
@@ -126,23 +126,36 @@ def sizes(document: dict[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def measured_rows(document: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the measured rows with their strips and sparks."""
-    rows = [
-        row for row in document["latency"] if row["timing"] == "measured" and row["median_ms"] is not None
-    ]
-    widest = max((row["spread"]["p95"] for row in rows if row["spread"]), default=0.0)
-    return [
-        {
-            "row": row,
-            "condition": condition_of(row),
-            "device": text(row["device"], "cpu") or text(row["device"], "machine") or "not recorded",
-            "strip": _strip(row["spread"], widest) if row["spread"] and widest > 0 else None,
-            "spark": _spark(row["spread"]["series"]) if row["spread"] else None,
-            "said": f"{row['name']}, {condition_of(row)}: {milliseconds(row['median_ms'])} ms",
-        }
-        for row in rows
-    ]
+def latency_groups(document: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
+    """Return every latency row in exactly one of ``measured, counted, modelled, not_run``; they share no table."""
+    groups: dict[str, list[dict[str, Any]]] = {"measured": [], "counted": [], "modelled": [], "not_run": []}
+    for row in document["latency"]:
+        groups[_group_of(row)].append(row)
+    widest = max((row["spread"]["p95"] for row in groups["measured"] if row["spread"]), default=0.0)
+    return groups | {"measured": [_measured_row(row, widest) for row in groups["measured"]]}
+
+
+def _group_of(row: dict[str, Any]) -> str:
+    has_time = row["median_ms"] is not None or row["mean_ms"] is not None
+    if row["timing"] == "measured" and has_time:
+        return "measured"
+    if row["timing"] == "modelled" and has_time:
+        return "modelled"
+    return "counted" if row["instructions"] is not None else "not_run"
+
+
+def _measured_row(row: dict[str, Any], widest: float) -> dict[str, Any]:
+    """Return a row with its strip and its spark; a tool that gives no median has its mean, and that is said."""
+    typical = milliseconds(row["median_ms"], row["ci95_ms"])
+    return {
+        "row": row,
+        "condition": condition_of(row),
+        "device": text(row["device"], "cpu") or text(row["device"], "machine") or "not recorded",
+        "typical": f"mean {milliseconds(row['mean_ms'])}" if row["median_ms"] is None else typical,
+        "strip": _strip(row["spread"], widest) if row["spread"] and widest > 0 else None,
+        "spark": _spark(row["spread"]["series"]) if row["spread"] else None,
+        "said": f"{row['name']}, {condition_of(row)}: {typical} ms",
+    }
 
 
 def _strip(spread: dict[str, Any], widest: float) -> dict[str, str]:

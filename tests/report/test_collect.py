@@ -10,8 +10,6 @@ from report import records
 
 from edge_effnet.errors import DataError
 from edge_effnet.report import collect, render_json, report_document
-from edge_effnet.report.collect import parts_of
-from edge_effnet.report.kinds import kind_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -60,19 +58,16 @@ def test_the_same_record_twice_counts_once(tmp_path: Path) -> None:
     assert {item["reason"] for item in found.skipped} == {f"the same content as {tmp_path / 'a.json'}"}
 
 
-def test_records_inside_a_record_are_read() -> None:
-    """The quick start keeps its conversions, its audit and its evaluation in one file."""
+def test_records_inside_a_record_are_read_and_the_rest_of_it_is_named(tmp_path: Path) -> None:
+    """The quick start keeps its conversions, its audit and its evaluation in one file, and a latency by the way."""
     quick = {
-        "convert": {"w8a8": _ALL["convert"], "float32": {}}, "inspect": _ALL["inspect"], "eval": _ALL["eval"], "latency": {},
+        "schema_version": 1, "convert": {"w8a8": _ALL["convert"], "float32": {}}, "inspect": _ALL["inspect"],
+        "eval": _ALL["eval"], "latency": {},
     }  # fmt: skip
-    kind = kind_of(quick)
-    assert kind is not None
-    inside = dict(parts_of(quick, kind))
-    assert [(part, found.name) for part, content in inside.items() if (found := kind_of(content))] == [
-        ("convert.w8a8", "convert"),
-        ("inspect", "inspect"),
-        ("eval", "eval"),
-    ]
+    found = collect([records.save(tmp_path, quick=quick)])
+    parts = {source.file.partition("#")[2]: source.kind for source in found.sources}
+    assert parts == {"convert.w8a8": "convert", "inspect": "inspect", "eval": "eval"}
+    assert [item["file"].partition("#")[2] for item in found.skipped] == ["latency"]
 
 
 @pytest.mark.parametrize("version", [2, 99, "2"])

@@ -183,6 +183,33 @@ def test_measured_counted_and_modelled_figures_share_no_column(tmp_path: Path) -
     assert (rows["none"]["p50_ms"], rows["none"]["instructions"]) == ("", "73123456")
 
 
+def test_no_result_disappears_from_the_page(tmp_path: Path) -> None:
+    """A mean without a median is shown as one; a result with neither is listed as not run."""
+    mean = records.result("only-a-mean", None, mean_ms=12.5, target="adb")
+    nothing = records.result("nothing-at-all", None, timing="none", target="arm64:cortex-a55")
+    text = render_html(document(tmp_path, {"b": records.bench(mean, nothing)}))
+    measured, rest = text[text.index("Measured: a clock") :].split("<h3>Not run")
+    assert "mean 12.5" in measured
+    assert "nothing-at-all" in rest
+    assert "no time and no count" in rest
+
+
+def test_how_models_were_made_is_shown(tmp_path: Path) -> None:
+    """The ladder with the rung that was taken, and what was not tried."""
+    rung = {"name": "ptq", "drop_top1": 1.25, "ci95": [0.5, 2.0], "agreement": 95.0, "sqnr_db": 20.0, "seconds": 3.0,
+            "size_bytes": 6_000_000, "median_ms": 10.0, "sha256": "a" * 64, "full_integer": True}  # fmt: skip
+    tuned = {
+        "schema_version": 1, "path": "m.tflite", "sha256": "a" * 64, "full_integer": True, "max_drop": 1.0, "rungs": [rung],
+        "skipped": [{"name": "qat", "reason": "no pictures to train on"}], "chosen": "ptq", "met": False, "why": "None meets it.",
+        "n": 500, "float_top1": 77.0, "model": {"id": "b0", "resolution_px": 224, "weights": {"source": "b0.h5", "sha256": "b" * 64, "kind": "file"}}, "calibration": {"id": "train", "sha256": "c" * 64, "count": 300}, "latency": {"kind": "measured", "what": "w", "statistic": "median", "engine": "xnnpack", "threads": 1, "n": 5, "host": {}},
+        "folder": "run", "notes": [], "seconds": {},
+    }  # fmt: skip
+    text = render_html(document(tmp_path, {"t": tuned}))
+    assert "\u22121.25 [\u22122.00, \u22120.50]" in text
+    assert "not within 1.00 points" in text
+    assert "no pictures to train on" in text
+
+
 def test_the_table_has_no_formula_in_it(tmp_path: Path) -> None:
     """A spreadsheet runs what begins with an equals sign."""
     found = records.inspection("m") | {"path": "=HYPERLINK(1).tflite"}
