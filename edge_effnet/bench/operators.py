@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from edge_effnet.bench.profile_join import join_events
 from edge_effnet.inspect.cost import cost_from_model
+from edge_effnet.inspect.kinds import INTEGER8
 from edge_effnet.inspect.records import NUMPY_TYPES
 from edge_effnet.variants.place import layer_of, place_of
 
@@ -84,9 +85,15 @@ def _row(graph: Subgraph, layers: Mapping[int, Layer], events: Sequence[Event], 
         kernel=kernel,
         macs=sum(layer.macs for layer in own),
         size_bytes=moved_bytes(graph, joined.operators),
-        int8=any(layer.macs and layer.int8 for layer in own),
+        int8=any(_on_int8(graph, operator) for operator in joined.operators if layers[operator.index].macs),
         reason=joined.reason,
     )
+
+
+def _on_int8(graph: Subgraph, operator: Operator) -> bool:
+    """Return whether multiply-accumulates are on 8-bit integers: also where floats are quantised on the fly."""
+    weights = graph.operand(operator, 1)
+    return weights is not None and weights.type in INTEGER8
 
 
 def moved_bytes(graph: Subgraph, group: Sequence[Operator]) -> int:

@@ -22,6 +22,7 @@ __all__ = ["Event", "Joined", "join_events"]
 
 _INTERPRETER, _DELEGATE = 2, 8
 _AUXILIARY_COST: Final = 1
+_UNKNOWN_COST: Final = 2
 _ODD_COST: Final = 4
 _STATES: Final = 200_000
 """Bound on the search; a network of 1,000 operators that fits takes 1,000."""
@@ -212,13 +213,20 @@ def _steps(
             yield _Step(2, 1, None), 0
         if _can_be(graph, operator, tag):
             yield _Step(1, 1, None), 0
+        elif not any(pattern.search(tag) for pattern, _ in _KERNELS):
+            yield (
+                _Step(1, 1, "joined by its place: no operator is known for a kernel of this name"),
+                _UNKNOWN_COST,
+            )
     if tag is not None:
         if operator is not None and _PREPARES.match(tag):
             yield _Step(0, 1, f"added by XNNPACK for operator {operator.index}"), _AUXILIARY_COST
         else:
             yield _Step(0, 1, "a kernel of XNNPACK that no operator of the file explains"), _ODD_COST
     if operator is not None:
-        if operator.name in _MERGED:
+        if all(tensor.is_constant for tensor in graph.operands(operator)):
+            yield _Step(1, 0, "works on constants alone: done once, when the model is loaded"), 0
+        elif operator.name in _MERGED:
             yield _Step(1, 0, "done by a kernel beside it: no event of its own"), _AUXILIARY_COST
         else:
             yield _Step(1, 0, "the profiler has no event for it"), _ODD_COST
@@ -234,8 +242,14 @@ def _is_swish(operators: Sequence[Operator]) -> bool:
 
 def _can_be(graph: Subgraph, operator: Operator, tag: str) -> bool:
     """Return whether a kernel can be an operator: by its name, and a dense kernel is a convolution of 1x1 alone."""
+    if _letters(tag.partition(" (")[0]) == _letters(operator.builtin):
+        return True
     names = next((names for pattern, names in _KERNELS if pattern.search(tag)), frozenset[str]())
     if operator.builtin == "CONV_2D" and tag.startswith("Fully Connected"):
         weights = graph.operand(operator, 1)
         return weights is not None and weights.shape[1:3] == (1, 1)
     return operator.builtin in names
+
+
+def _letters(name: str) -> str:
+    return "".join(filter(str.isalnum, name)).lower()

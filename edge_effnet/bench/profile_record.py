@@ -37,6 +37,9 @@ _ADVICE: Final = {
 }
 """What to do where the parts do not make the whole."""
 
+_FOREIGN: Final = 0.01
+"""Share of the time in kernels that the runtime added from which on it is worth a notice; their rows are always there."""
+
 _NO_PEAK: Final[dict[str, Any]] = {
     "int8_gmacs_per_s": None,
     "float32_gmacs_per_s": None,
@@ -146,21 +149,18 @@ def _notices(profile: Profile, times: Times | None, operators: list[dict[str, An
             "untested_profiler", "warning", f"this was not tested with {profile.runtime}",
             "compare the sum of the operators with the whole before you believe a row",
         ))  # fmt: skip
-    unexplained = [
-        row for row in operators if row["reason"] and row["us"] and row["kind"] == "added by the runtime"
-    ]
-    if times is not None and unexplained:
-        share = sum(row["us"] for row in unexplained) / times.total_us
+    foreign = sum(row["us"] for row in operators if row["us"] and not row["op_indices"])
+    if times is not None and foreign > _FOREIGN * times.total_us:
         found.append(_notice(
             "not_in_the_file", "info",
-            f"{len(unexplained)} rows ({100 * share:.1f} % of the time) are no operators of the file",
-            "see their reasons",
+            f"{100 * foreign / times.total_us:.1f} % of the time is in kernels that are no operators of the file",
+            "see the reasons of their rows",
         ))  # fmt: skip
     missing = [row for row in operators if row["us"] is None and row["instructions"] is None]
     if missing:
         found.append(_notice(
             "without_event", "info", f"{len(missing)} operators have no event: {missing[0]['op']} and others",
-            "their time is in the kernels beside them; see their reasons",
+            "it is in the kernels beside them, or spent on loading; see their reasons",
         ))  # fmt: skip
     return found
 

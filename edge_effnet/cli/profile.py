@@ -14,6 +14,7 @@ from edge_effnet.errors import UsageError
 __all__ = ["profile"]
 
 _LONGEST = 10
+_REASONS = 5
 _NAME_LENGTH = 44
 
 
@@ -153,7 +154,7 @@ def _counted_row(name: str, row: dict[str, Any], record: dict[str, Any]) -> tupl
 
 
 def _print_operators(record: dict[str, Any], count: int) -> None:
-    """Print the operators that take longest, and every row that is not one to one."""
+    """Print the operators that take longest, and rows that are not one to one."""
     timed = record["timing"] == "measured"
     unit, key, factor, digits = ("µs", "us", 1.0, 1) if timed else ("M instructions", "instructions", 1e-6, 3)
     chosen = _by_size(record["operators"], timed)[:count]
@@ -172,12 +173,10 @@ def _print_operators(record: dict[str, Any], count: int) -> None:
         title = f"Largest {len(rows)} of {len(record['operators'])} rows"
         columns = ("#", "name", "kind", "kernel", unit, *(("GMAC/s", "% of peak") if timed else ()))
         print_table(title, columns, rows, left=4)
+    strange = [row for row in record["operators"] if row["reason"]]
+    lines = [f"#{row['index']} {printable(row['name'], _NAME_LENGTH)}: {row['reason']}" for row in strange]
     print_lines(
-        *(
-            f"#{row['index']} {printable(row['name'], _NAME_LENGTH)}: {row['reason']}"
-            for row in record["operators"]
-            if row["reason"]
-        )
+        *lines[:_REASONS], *[f"… and {len(lines) - _REASONS} more (all in --json)"][: len(lines) > _REASONS]
     )
 
 

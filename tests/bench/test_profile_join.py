@@ -111,6 +111,14 @@ def test_a_dense_kernel_is_no_convolution_of_three_by_three(model: Model) -> Non
     assert convolution.reason
 
 
+def test_a_kernel_of_an_unknown_name_is_joined_by_its_place(model: Model) -> None:
+    """A later XNNPACK may call its kernels otherwise; the row says what it was joined by."""
+    rows = join_events(model.main, _delegated([*KERNELS[:3], "Fancy Pooling (NHWC)", *KERNELS[4:]]))
+    assert [operator.name for operator in rows[3].operators] == ["MEAN"]
+    assert "by its place" in str(rows[3].reason)
+    assert all(row.reason is None for row in (*rows[:3], *rows[4:]))
+
+
 @settings(max_examples=150, deadline=None)
 @given(
     st.lists(
