@@ -32,7 +32,9 @@ NO_RATES: Final[dict[str, Any]] = {
 """The keys of `rates` where there is no time."""
 
 
-def rates(macs: int, size_bytes: int, us: float | None, peak: Peak | None, *, int8: bool) -> dict[str, Any]:
+def rates(
+    macs: int, size_bytes: int, us: float | None, peak: Peak | None, *, int8: bool | None
+) -> dict[str, Any]:
     """Return the rates of an operator or of many together.
 
     Args:
@@ -40,7 +42,7 @@ def rates(macs: int, size_bytes: int, us: float | None, peak: Peak | None, *, in
         size_bytes: Bytes read and written.
         us: Microseconds; None where they are not known.
         peak: What the machine can do; None where it was not measured.
-        int8: Whether the peak is that of 8-bit integers.
+        int8: Whether the peak is that of 8-bit integers; None for a mixture, which has no peak.
 
     Returns:
         The keys of `NO_RATES`. ``intensity`` is in multiply-accumulates per byte; ``roof`` is what limits it,
@@ -59,7 +61,7 @@ def rates(macs: int, size_bytes: int, us: float | None, peak: Peak | None, *, in
     }
     if peak is None:
         return found
-    top = peak.int8_gmacs_per_s if int8 else peak.float32_gmacs_per_s
+    top = {True: peak.int8_gmacs_per_s, False: peak.float32_gmacs_per_s, None: None}[int8]
     of_peak, of_bandwidth = gmacs / top if macs and top else None, gbytes / peak.gbytes_per_s
     # With no multiply-accumulates only the memory is left; with an unknown peak, neither can be told.
     known = top is not None or not macs
@@ -96,7 +98,8 @@ def _together(rows: Sequence[dict[str, Any]], total: float | None, peak: Peak | 
         sum(row["macs"] for row in rows),
         sum(row["bytes"] for row in rows),
     )
-    int8 = any(row["int8"] for row in rows)
+    kinds = {bool(row["int8"]) for row in rows if row["macs"]}
+    int8 = kinds.pop() if len(kinds) == 1 else None
     return {
         "operators": len(rows),
         "us": us,

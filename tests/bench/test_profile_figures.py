@@ -76,6 +76,15 @@ def test_groups_lose_nothing(given_rows: list[tuple[str, float | None, int]]) ->
         assert (group["us"] is None) == all(us is None for us in times)
 
 
+def test_a_mixture_of_integers_and_floats_has_no_peak() -> None:
+    """A block that is half int8 is compared with neither; the rates stay."""
+    rows = [_row("a", 10.0, 1000), {**_row("a", 10.0, 1000), "int8": False}]
+    (group,) = groups(rows, lambda row: row["kind"], PEAK)
+    assert group["share_of_peak"] is None
+    assert group["roof"] is None
+    assert group["gmacs_per_s"] == pytest.approx(0.1)
+
+
 @given(st.lists(st.integers(0, 1000), min_size=1, max_size=99))
 def test_the_middle_half_leaves_a_quarter_out_on_either_side(values: list[int]) -> None:
     """As many below as above, none of them nearer to the middle than what stays."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import jsonschema
@@ -61,6 +63,22 @@ def test_profile_writes_its_record_and_drawings_once(
     assert "--force" in capsys.readouterr().err
     assert out.read_bytes() == before
     assert run([*words, "--force"]) == 0
+
+
+def test_profile_needs_no_more_than_a_small_board_has(model: str) -> None:
+    """Without TensorFlow, scipy, psutil, Pillow, jinja2 and matplotlib it profiles, and says what it cannot draw."""
+    program = f"""
+import sys
+for name in ("tensorflow", "scipy", "psutil", "PIL", "jinja2", "matplotlib", "h5py", "yaml"):
+    sys.modules[name] = None
+from edge_effnet.cli.main import run
+sys.exit(run(["profile", {model!r}, "--plot", {model + ".plots"!r}, "--json", *{_SHORT!r}]))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    record = json.loads(done.stdout)
+    assert record["plots"] == {}
+    assert "matplotlib is not installed" in done.stderr
 
 
 @pytest.mark.parametrize(
