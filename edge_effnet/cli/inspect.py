@@ -14,6 +14,7 @@ from edge_effnet.cli.console import print_json, print_lines, print_table, printa
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from edge_effnet.inspect.container import Container
     from edge_effnet.inspect.cost import Cost, Layer
     from edge_effnet.inspect.findings import Audit, Finding
     from edge_effnet.inspect.records import Tensor
@@ -25,6 +26,16 @@ _LARGEST_LAYERS = 10
 _SHOWN_PER_RULE = 3
 _INTERFACE = ("side", "name", "type", "shape", "scale", "zero point")
 _CENSUS = ("operator", "count", "MACs", "in int8 %", "bytes")
+_PACKAGES = (
+    "package",
+    "least runtime",
+    "cached",
+    "streamed",
+    "instructions",
+    "activations per tile",
+    "scratch",
+    "CPU operators",
+)
 _LAYERS = ("index", "operator", "output", "shape", "MACs", "bytes")
 
 
@@ -70,6 +81,13 @@ def _print_tables(found: Inspection, layers: int) -> None:
     if layers:
         rows = [_layer_row(layer) for layer in largest_layers(cost, layers)]
         print_table(f"Largest {len(rows)} of {len(cost.layers)} layers", _LAYERS, rows, left=4)
+    if found.container is not None:
+        print_table(
+            "Compiled for the Edge TPU",
+            _PACKAGES,
+            [_package_row(number, found.container) for number in range(len(found.container.packages))],
+            left=0,
+        )
     print_lines(*_finding_lines(found.audit), *_verdict_lines(found))
 
 
@@ -95,6 +113,21 @@ def _layer_row(layer: Layer) -> list[str]:
         f"{layer.macs:,}" if layer.macs else "-",
         f"{layer.size_bytes:,}",
     ]
+
+
+def _package_row(number: int, container: Container) -> list[str]:
+    keys = (
+        "pkg",
+        "min_rt",
+        "cached_params",
+        "streamed_params",
+        "instr_run",
+        "narrow_per_tile",
+        "scratch",
+        "cpu_ops",
+    )
+    columns = container.columns(number)
+    return [f"{columns[key]:,}" for key in keys]
 
 
 def _census_rows(cost: Cost) -> Iterator[list[str]]:
@@ -148,7 +181,9 @@ def _verdict_lines(found: Inspection) -> Iterator[str]:
     yield f"{cost.size_bytes:,} bytes, {cost.macs:,} MACs, {share} % of them in int8{uncounted}"
     yield f"{printable(str(found.path), 4096)}  sha256 {found.sha256}"
     name = shlex.quote(str(found.path))
-    if audit.full_integer:
+    if found.container is not None:
+        yield f"next: edge-effnet bench {name} --engine edgetpu"
+    elif audit.full_integer:
         yield f"next: edge-effnet eval {name} --data DIR"
         yield f"      edge-effnet verify FLOAT {name} --data DIR"
     else:

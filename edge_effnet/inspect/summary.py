@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from edge_effnet.artifacts import sha256_of_file
 from edge_effnet.errors import GateError
 from edge_effnet.inspect.audit import Audit, audit
+from edge_effnet.inspect.container import Container, container_from_model
 from edge_effnet.inspect.cost import Cost, Layer, cost_from_model
 from edge_effnet.inspect.graph import read_model
 
@@ -33,6 +34,7 @@ class Inspection:
         model: What it holds.
         audit: What is the matter with it.
         cost: What it costs.
+        container: What the Edge TPU compiler left in it; None where it is not compiled.
     """
 
     path: Path
@@ -40,6 +42,7 @@ class Inspection:
     model: Model
     audit: Audit
     cost: Cost
+    container: Container | None = None
 
     def require_full_integer(self) -> None:
         """Hold the gate.
@@ -84,6 +87,8 @@ class Inspection:
             "other_bytes": cost.other_bytes,
             "metadata": sorted(self.model.metadata),
             "description": self.model.description,
+            "edgetpu": None if self.container is None else self.container.columns(),
+            "edgetpu_packages": [] if self.container is None else self.container.as_json()["packages"],
         }
 
 
@@ -99,7 +104,12 @@ def inspect_file(path: str | Path, *, io: Interface = "auto") -> Inspection:
     """
     model = read_model(path)
     return Inspection(
-        Path(path), sha256_of_file(Path(path)), model, audit(model, io=io), cost_from_model(model)
+        Path(path),
+        sha256_of_file(Path(path)),
+        model,
+        audit(model, io=io),
+        cost_from_model(model),
+        container_from_model(model, Path(path).name),
     )
 
 
