@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import json
+import sys
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from build_model import clean
+from runtimes import loopback_sshd
 
 from edge_effnet.bench.plan import Plan
 from edge_effnet.bench.profile import EXTENSION, profile_file
@@ -20,6 +22,7 @@ from edge_effnet.errors import DataError, EdgeEffnetError, UnknownNameError, Usa
 from edge_effnet.inspect import read_model
 from edge_effnet.progress import Silent
 from edge_effnet.runtimes import Missing, worker_profile
+from edge_effnet.runtimes.ssh import SSH
 from edge_effnet.runtimes.targets import target
 from edge_effnet.schemas import read_schema
 
@@ -186,6 +189,19 @@ def test_the_parts_of_a_real_network_are_the_whole(shared: Path) -> None:
     }
     assert all(row["block"] is None for row in record["operators"])
     assert not [row for row in record["operators"] if row["reason"]]
+
+
+@pytest.mark.skipif(loopback_sshd.missing() is not None, reason=str(loopback_sshd.missing()))
+def test_a_model_is_profiled_on_a_machine_behind_ssh(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, record: dict[str, Any]
+) -> None:
+    """The worker, its extension and the model travel; the rows are the same as here."""
+    with loopback_sshd.sshd(tmp_path, sys.executable) as server:
+        monkeypatch.setenv(SSH, server.command)
+        there = _profile(tiny, place=server.target)
+    assert [row["name"] for row in there["operators"]] == [row["name"] for row in record["operators"]]
+    assert there["total_us"] > 0
+    assert there["peak"]["gbytes_per_s"] > 0
 
 
 # What guards the profiler: the C API may change with any version.
