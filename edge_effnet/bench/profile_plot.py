@@ -98,9 +98,14 @@ def _described(svg: str, title: str, text: str) -> str:
 
 
 def _headline(record: dict[str, Any], what: str) -> str:
-    name = record["model"].replace("\\", "/").rpartition("/")[2]
+    name = _clean(record["model"].replace("\\", "/").rpartition("/")[2])
     threads = f"{record['threads']} thread{'s' if record['threads'] > 1 else ''}"
     return f"{what}: {name}, {record['engine']}, {threads}, {record['target']}"
+
+
+def _clean(text: str) -> str:
+    """Return text from outside without what XML does not allow."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
 def _draw_blocks(axes: Any, record: dict[str, Any]) -> tuple[str, str]:
@@ -119,7 +124,15 @@ def _draw_blocks(axes: Any, record: dict[str, Any]) -> tuple[str, str]:
                 edgecolor="white", linewidth=0.5,
             )  # fmt: skip
         base = {name: base[name] + heights[name] for name in names}
-    axes.set_xticks(range(len(names)), names, rotation=60, ha="right", rotation_mode="anchor", fontsize=9)
+    axes.set_xticks(
+        range(len(names)),
+        names,
+        rotation=60,
+        ha="right",
+        rotation_mode="anchor",
+        fontsize=9,
+        parse_math=False,
+    )
     axes.set_ylabel(unit)
     axes.grid(axis="y", alpha=0.3)
     axes.set_axisbelow(True)
@@ -129,7 +142,7 @@ def _draw_blocks(axes: Any, record: dict[str, Any]) -> tuple[str, str]:
     )
     title = _headline(record, "Where the time goes" if timed else "Where the instructions go")
     whole = sum(base.values())
-    axes.set_title(f"{title}: {whole:,.0f} {unit}", fontsize=10, loc="left")
+    axes.set_title(f"{title}: {whole:,.0f} {unit}", fontsize=10, loc="left", parse_math=False)
     largest = sorted(base, key=lambda name: -base[name])[:_LARGEST]
     told = ", ".join(f"{name} {base[name]:.0f} {unit} ({100 * base[name] / whole:.0f} %)" for name in largest)
     return title, f"Stacked bars by part, in network order. Largest: {told}."
@@ -139,7 +152,7 @@ def _bars(record: dict[str, Any], by: str, key: str) -> dict[str, dict[str, floa
     """Return name of a bar -> part -> height; bars without height are left out."""
     found: dict[str, dict[str, float]] = {}
     for row in record["operators"]:
-        parts = found.setdefault(row[by] or "(no block)", {})
+        parts = found.setdefault(_clean(row[by] or "(no block)"), {})
         parts[row["part"]] = parts.get(row["part"], 0.0) + (row[key] or 0.0)
     return {name: parts for name, parts in found.items() if sum(parts.values()) > 0}
 
@@ -184,10 +197,10 @@ def _draw_roofline(axes: Any, record: dict[str, Any]) -> tuple[str, str]:
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(title="part", frameon=False, fontsize=9, loc="upper left", bbox_to_anchor=(1.0, 1.0))
     title = _headline(record, "Roofline")
-    axes.set_title(title, fontsize=10, loc="left")
+    axes.set_title(title, fontsize=10, loc="left", parse_math=False)
     roofs = "; ".join(f"{name} peak {top:.0f} GMAC/s" for name, top in tops)
     told = "; ".join(
-        f"{row['name']} {row['share_of_peak'] * 100:.0f} % of peak"
+        f"{_clean(row['name'])} {row['share_of_peak'] * 100:.0f} % of peak"
         for row in sorted(points, key=lambda row: -row["us"])[:_LARGEST]
         if row["share_of_peak"]
     )

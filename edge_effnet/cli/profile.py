@@ -113,7 +113,7 @@ def _print_groups(record: dict[str, Any]) -> None:
     kinds = [
         row_of(printable(row["name"], _NAME_LENGTH), row, record) for row in _by_size(record["kinds"], timed)
     ]
-    print_table(f"{Path(record['model']).name}: {where}", columns, kinds, left={0, 9})
+    print_table(f"{printable(Path(record['model']).name)}: {where}", columns, kinds, left={0, 9})
     if any(row["name"] for row in record["blocks"]):
         blocks = [row_of(row["name"] or "(no block)", row, record) for row in record["blocks"]]
         print_table("Blocks", ("block", *columns[1:]), blocks, left={0, 9})
@@ -162,8 +162,8 @@ def _print_operators(record: dict[str, Any], count: int) -> None:
         (
             str(row["index"]),
             printable(row["name"], _NAME_LENGTH),
-            row["kind"],
-            row["kernel"] or "-",
+            printable(row["kind"], _NAME_LENGTH),
+            printable(row["kernel"] or "-", _NAME_LENGTH),
             _number(row[key], digits, factor),
             *((_number(row["gmacs_per_s"], 1), _number(row["share_of_peak"], 0, 100)) if timed else ()),
         )

@@ -60,6 +60,18 @@ def test_both_drawings_are_svgs_with_a_role_a_title_and_a_description(tmp_path: 
         assert "<script" not in path.read_text()
 
 
+def test_names_from_outside_can_hold_anything(tmp_path: Path) -> None:
+    """Dollars are no formulas, control characters are no XML, tags are text."""
+    name = "$\\frac$ \x01\x1b <script>alert(1)</script>"
+    operators = [{**row, "block": None, "kind": name, "name": name} for row in _record()["operators"]]
+    paths = plot_paths(tmp_path, Path("m.tflite"))
+    draw_profile(_record(operators=operators, model=f"folder/{name[:8]}.tflite"), paths)
+    for path in paths.values():
+        ET.fromstring(path.read_text())  # noqa: S314 - written a moment ago
+        assert "<script" not in path.read_text()
+    assert any("$" in word for word in _words(paths["blocks"]))
+
+
 def test_the_bars_are_the_blocks_in_network_order(tmp_path: Path) -> None:
     """With a legend of the parts that are there."""
     paths = plot_paths(tmp_path, Path("b0.tflite"))
