@@ -54,22 +54,16 @@ def bench(
 ) -> None:
     """Measure latency: each contender in a process of its own, warm, and all of them in turns."""
     from edge_effnet.artifacts import check_output, write_json
-    from edge_effnet.bench.imports import record_from_foreign
     from edge_effnet.bench.plan import Plan, cpus_from_text
     from edge_effnet.bench.run import bench as measure
-    from edge_effnet.errors import UsageError
     from edge_effnet.runtimes.adb_tool import TOOL
 
     if out is not None:
         check_output(out, force=force)
     if benchmark_model is not None:
         os.environ[TOOL] = str(benchmark_model)  # targets are made from their names alone
-    if imported and models:
-        raise UsageError(
-            "--import reads results, and does not measure", got=str(models[0]), hint="give one or the other"
-        )
     if imported:
-        record = record_from_foreign(imported)
+        record = _read(imported, models or [])
     else:
         plan = Plan(threads, min_seconds, min_runs, cpus=cpus_from_text(cpus), timeout_s=timeout)
         reporter = TerminalReporter(quiet=as_json)
@@ -79,9 +73,25 @@ def bench(
     if as_json:
         print_json(record)
     else:
-        _print_results(record)
-        _print_notices(record)
-        print_lines(f"next: {_next_command(models or [], out)}")
+        _print_record(record, _next_command(models or [], out))
+
+
+def _read(imported: list[Path], models: list[Path]) -> dict[str, Any]:
+    """Return the record of results that other tools wrote."""
+    from edge_effnet.bench.imports import record_from_foreign
+    from edge_effnet.errors import UsageError
+
+    if models:
+        raise UsageError(
+            "--import reads results, and does not measure", got=str(models[0]), hint="give one or the other"
+        )
+    return record_from_foreign(imported)
+
+
+def _print_record(record: dict[str, Any], following: str) -> None:
+    _print_results(record)
+    _print_notices(record)
+    print_lines(f"next: {following}")
 
 
 _COLUMNS = (

@@ -126,6 +126,8 @@ class Connection:
                 hint="is the device busy or hanging? nothing of this run is kept",
             ) from None
         if reply is None:
+            # Its stdin may stay writable for a moment after its stdout has ended: the next one must not wait either.
+            self._replies.put(None)
             raise EnvironmentFault(
                 f"the connection to the worker at {self.where} broke off",
                 got=self._last_words(),

@@ -386,15 +386,11 @@ def main() -> None:
     os.dup2(2, 1)
     threading.Thread(target=_listen, args=(sys.stdin.buffer, requests), daemon=True).start()
     worker = Worker()
-    while True:
-        try:
-            request = requests.get(timeout=IDLE_S)
-        except queue.Empty:
-            os._exit(0)
-        try:
-            write_message(replies, *answer(worker, request))
-        except OSError:
-            os._exit(0)
+    try:
+        while True:
+            write_message(replies, *answer(worker, requests.get(timeout=IDLE_S)))
+    except (OSError, queue.Empty):
+        os._exit(0)
 
 
 if __name__ == "__main__":
