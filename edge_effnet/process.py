@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 from dataclasses import dataclass
@@ -16,7 +17,16 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import IO
 
-__all__ = ["Finished", "Program", "Runner", "TimeLimitFault", "run_program", "start_program", "stop_program"]
+__all__ = [
+    "Finished",
+    "Program",
+    "Runner",
+    "TimeLimitFault",
+    "find_program",
+    "run_program",
+    "start_program",
+    "stop_program",
+]
 
 _PATIENCE_S: Final = 2.0
 """How long a program that was asked to stop may take before it is killed."""
@@ -69,6 +79,14 @@ class Runner(Protocol):
         cwd: Path | None = None,
     ) -> Finished:
         """Run ``argv`` and return what it left behind; see `run_program`."""
+
+
+def find_program(name: str, variable: str = "") -> str | None:
+    """Return where a program is: what an environment variable names, else the first of that name on the path.
+
+    A variable that names no program that can be started finds nothing: what was asked for is not replaced in silence.
+    """
+    return shutil.which(os.environ.get(variable) or name) if variable else shutil.which(name)
 
 
 def run_program(

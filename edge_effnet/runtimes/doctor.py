@@ -8,7 +8,6 @@ from __future__ import annotations
 import importlib.metadata
 import importlib.util
 import re
-import shutil
 import sys
 from dataclasses import dataclass
 from functools import partial
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from edge_effnet import __version__
 from edge_effnet.errors import EdgeEffnetError
-from edge_effnet.process import run_program
+from edge_effnet.process import find_program, run_program
 from edge_effnet.runtimes.base import Available, Missing
 from edge_effnet.runtimes.registry import registry
 from edge_effnet.runtimes.targets import target, target_schemes
@@ -98,18 +97,21 @@ class Program:
         asks: Arguments that make it tell its version.
         needed_by: What does not work without it.
         fix: What installs it.
+        variable: Environment variable that may name it; empty for none.
     """
 
     name: str
     asks: tuple[str, ...]
     needed_by: str
     fix: str
+    variable: str = ""
 
     def probe(self, run: Runner = run_program) -> Probe:
         """Say whether it can be started, and its version."""
-        if shutil.which(self.name) is None:
+        found = find_program(self.name, self.variable)
+        if found is None:
             return Missing(f"the program {self.name} is not here; {self.needed_by} need it", self.fix)
-        done = run([self.name, *self.asks], timeout_s=_PROGRAM_S)
+        done = run([found, *self.asks], timeout_s=_PROGRAM_S)
         told = _VERSION.search(f"{done.text}\n{done.complaint}")
         return Available(told.group() if told else "of unknown version")
 
@@ -154,6 +156,7 @@ PROGRAMS: Final = (
         ("--version",),
         "models for the Edge TPU",
         "install Coral's Edge TPU compiler (x86-64 Linux); without it the plain .tflite runs on the CPU",
+        "EDGETPU_COMPILER",
     ),
     Program("git", ("--version",), "records that name the commit", "on Debian: apt-get install git"),
 )
