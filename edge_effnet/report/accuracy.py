@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from edge_effnet.report.values import interval, number, rows, table, text
+from edge_effnet.report.values import interval, number, picked, rows, strings, table, text
 
 if TYPE_CHECKING:
     from edge_effnet.report.collect import Collection, Source
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 __all__ = ["WITHHELD", "add_accuracy", "evaluations"]
 
 WITHHELD: Final = "not printed: the weights are random, an accuracy would mean nothing"
+_CONFUSION: Final = ("truth", "predicted", "n")
 _NOT_EVALUATED: Final = "not evaluated: edge-effnet eval FLOAT.tflite INT8.tflite --data DIR --json"
 
 
@@ -25,8 +26,8 @@ def add_accuracy(found: Collection, joined: Joined) -> None:
         entry |= {"accuracy": None, "drop": None, "no_accuracy": _NOT_EVALUATED}
     for source in found.of("eval"):
         keys = model_keys(source, joined)
-        for key, score in zip(keys, rows(source.record, "models"), strict=True):
-            _keep_larger(joined.models[key], "accuracy", _accuracy(score, source))
+        for index, (key, score) in enumerate(zip(keys, rows(source.record, "models"), strict=True)):
+            _keep_larger(joined.models[key], "accuracy", _accuracy(score, source) | {"index": index})
         for key, pair in zip(keys[1:], rows(source.record, "pairs"), strict=False):
             _keep_larger(joined.models[key], "drop", _drop(pair, keys[0], joined, source))
     for source in found.of("qat"):
@@ -50,7 +51,8 @@ def model_keys(source: Source, joined: Joined) -> list[str]:
 
 
 def _keep_larger(entry: dict[str, Any], key: str, value: dict[str, Any]) -> None:
-    if entry[key] is None or (value["n"] or 0) > (entry[key]["n"] or 0):
+    figure = value["top1" if key == "accuracy" else "drop_top1"]
+    if figure is not None and value["n"] and (entry[key] is None or value["n"] > entry[key]["n"]):
         entry[key] = value
 
 
@@ -88,20 +90,41 @@ def evaluations(found: Collection, joined: Joined) -> list[dict[str, Any]]:
 def _evaluation(source: Source, joined: Joined) -> dict[str, Any]:
     record, conditions = source.record, table(source.record, "conditions")
     models = [joined.models[key] for key in model_keys(source, joined)]
+    scores = rows(record, "models")
     withheld = any(entry["random_weights"] for entry in models)
     return {
         "source": source.id,
         "models": [entry["name"] for entry in models],
-        "n": number(record["models"][0], "n"),
+        "n": number(scores[0], "n"),
         "images_sha256": text(table(record, "images"), "sha256") or None,
         "engine": text(conditions, "engine"),
         "tie_rule": text(conditions, "tie_rule"),
         "versions": table(conditions, "versions"),
         "withheld": WITHHELD if withheld else None,
-        "confusions": [] if withheld else [rows(score, "confusions") for score in rows(record, "models")],
-        "matrices": [] if withheld else [score.get("confusion_matrix") for score in rows(record, "models")],
-        "worst_classes": [] if withheld else rows(record, "worst_classes"),
-        "disagreements": [] if withheld else rows(record, "disagreements"),
+        "confusions": [] if withheld else [picked(score, "confusions", *_CONFUSION) for score in scores],
+        "matrices": [] if withheld else [_matrix(score) for score in scores],
+        "worst_classes": []
+        if withheld
+        else picked(record, "worst_classes", "label", "name", "n", "right", "lost"),
+        "disagreements": [] if withheld else [_side(side) for side in rows(record, "disagreements")],
         "skipped": len(rows(record, "skipped")),
-        "notes": [note for note in record.get("notes", []) if isinstance(note, str)],
+        "notes": strings(record, "notes"),
     }
+
+
+def _matrix(score: dict[str, Any]) -> dict[str, Any] | None:
+    """Return a confusion matrix whose counts are as many as its classes squared, else None."""
+    found = table(score, "confusion_matrix")
+    classes, counts = strings(found, "classes"), found.get("counts")
+    if (
+        not classes
+        or not isinstance(counts, list)
+        or {len(row) for row in [*counts, counts]} != {len(classes)}
+    ):
+        return None
+    return {"classes": classes, "counts": counts}
+
+
+def _side(side: dict[str, Any]) -> dict[str, Any]:
+    images = picked(side, "images", "file", "truth", "image", "guesses")
+    return {"right": text(side, "right"), "n": number(side, "n"), "images": images}

@@ -26,6 +26,9 @@ _BETTER: Final = {"latency": -1, "accuracy": 1, "size": -1, "instructions": -1, 
 """Group -> the sign of a change for the better; a group that is not here is only said to differ."""
 
 
+_RECOUNT: Final = 1e-5
+"""Share by which two counts of one model may differ where the engine looks at the clock; XNNPACK's never do."""
+
 _ORDER: Final = ("accuracy", "latency", "size", "instructions", "modelled", "audit", "work", "making")
 """Groups, what is asked first in front."""
 
@@ -163,9 +166,7 @@ def _accuracy(
 def _score(model: dict[str, Any], found: Collection) -> dict[str, Any]:
     """Return the entry of the evaluation record that a model's accuracy comes from."""
     source = next(source for source in found.sources if source.id == model["accuracy"]["source"])
-    entries = rows(source.record, "models")
-    same = [entry for entry in entries if entry.get("sha256") == model["sha256"] and model["sha256"]]
-    entry = (same or [entry for entry in entries if text(entry, "path") in model["files"]])[0]
+    entry = rows(source.record, "models")[model["accuracy"]["index"]]
     return {**entry, "images_sha256": text(table(source.record, "images"), "sha256")}
 
 
@@ -201,10 +202,17 @@ def _row_changes(pair: Pair, first: Collection, second: Collection) -> Iterator[
         )  # fmt: skip
     for key, group, unit in (("instructions", "instructions", ""), ("delegated_ops", "work", "operators")):
         if a[key] is not None and b[key] is not None:
+            is_near = key == "instructions" and a["engine"] != "xnnpack" and _is_recount(a[key], b[key])
             yield _change(
                 group, key.replace("_", " "), name, a[key], b[key], unit=unit, change=b[key] - a[key],
-                relative=b[key] / a[key] if a[key] else None, **common,
+                relative=b[key] / a[key] if a[key] else None, exact=not is_near,
+                method="within what two counts of this engine differ by" if is_near else "exact", **common,
             )  # fmt: skip
+
+
+def _is_recount(a: float, b: float) -> bool:
+    """Return whether two different counts may be of the same work."""
+    return a != b and abs(b - a) <= _RECOUNT * a
 
 
 def _latency_method(pair: Pair, ci95: list[float] | None) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from edge_effnet.report.values import interval, number, rows, table, text
+from edge_effnet.report.values import interval, number, picked, rows, table, text
 
 if TYPE_CHECKING:
     from edge_effnet.report.collect import Collection, Source
@@ -43,21 +43,28 @@ def _row(result: dict[str, Any], source: Source, joined: Joined) -> dict[str, An
         "name": joined.models[key]["name"],
         "engine": text(result, "engine"),
         "target": text(result, "target"),
-        "timing": text(result, "timing"),
+        "timing": text(result, "timing") or "none",
         "status": text(result, "status") or "ok",
         "reason": text(result, "reason") or None,
+        "fix": text(result, "fix") or None,
+        "told_by": _teller(table(result, "source")),
         "runtime": text(result, "runtime") or None,
         "delegate": text(result, "delegate") or None,
         "cpus": result.get("cpus"),
         "ci95_ms": interval(result, "ci95_ms"),
         "device": device,
-        "notices": rows(result, "notices"),
+        "notices": picked(result, "notices", "code", "severity", "message", "advice"),
         "spread": _spread(samples_of(result)),
         "source": source.id,
     }
     row |= {name: number(result, name) for name in _NUMBERS}
     row["delegated_percent"] = _percent(row["delegated_ops"], row["total_ops"])
     return row
+
+
+def _teller(source: dict[str, Any]) -> str | None:
+    """Return which other tool measured, and what its figure is; None where `bench` measured itself."""
+    return ", ".join(part for key in ("tool", "statistic") if (part := text(source, key))) or None
 
 
 def samples_of(result: dict[str, Any]) -> list[float]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from edge_effnet.report.values import base_name, interval, number, rows, table, text
+from edge_effnet.report.values import base_name, interval, number, picked, rows, table, text
 
 if TYPE_CHECKING:
     from edge_effnet.report.collect import Collection, Source
@@ -24,7 +24,7 @@ def ladders(found: Collection) -> list[dict[str, Any]]:
         {
             "name": base_name(text(source.record, "path")),
             "rungs": [_rung(rung) for rung in rows(source.record, "rungs")],
-            "skipped": rows(source.record, "skipped"),
+            "skipped": picked(source.record, "skipped", "name", "reason"),
             "chosen": text(source.record, "chosen"),
             "met": source.record.get("met") is True,
             "why": text(source.record, "why"),

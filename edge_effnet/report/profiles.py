@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from edge_effnet.report.values import number, rows, table, text
+from edge_effnet.report.values import number, picked, rows, table, text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["profiles"]
 
+_COLUMNS: Final = ("name", "kind", "block", "macs", "bytes", "int8")
 _SLOWEST: Final = 15
 _PEAKS: Final = {True: "int8_gmacs_per_s", False: "float32_gmacs_per_s"}
 """Whether a kind computes in int8 -> which measured peak is its roof."""
@@ -29,8 +30,10 @@ def _profile(source: Source, joined: Joined) -> dict[str, Any]:
     key = joined.key(text(record, "model"), record.get("sha256"), source.id)
     operators = rows(record, "operators")
     unit = "us" if any(number(operator, "us") is not None for operator in operators) else "instructions"
-    costly = [
-        {**operator, "cost": cost} for operator in operators if (cost := number(operator, unit)) is not None
+    costly: list[dict[str, Any]] = [
+        {key: operator.get(key) for key in _COLUMNS} | {"cost": cost}
+        for operator in operators
+        if (cost := number(operator, unit)) is not None
     ]
     total = sum(operator["cost"] for operator in costly)
     whole = number(record, "whole_us" if unit == "us" else "instructions")
@@ -59,7 +62,7 @@ def _profile(source: Source, joined: Joined) -> dict[str, Any]:
         "kinds": [_with_rates(kind, roof, unit) for kind in kinds],
         "blocks": _blocks(costly, total),
         "slowest": sorted(costly, key=lambda operator: -operator["cost"])[:_SLOWEST],
-        "notices": rows(record, "notices"),
+        "notices": picked(record, "notices", "severity", "message"),
         "means": text(record, "means"),
         "method": text(record, "method"),
         "source": source.id,

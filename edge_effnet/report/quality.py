@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from edge_effnet.report.values import number, rows, table, text
+from edge_effnet.report.values import number, picked, rows, strings, table, text
 
 if TYPE_CHECKING:
     from edge_effnet.report.collect import Collection, Source
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 __all__ = ["add_audits", "add_contracts", "verifications"]
 
+_ENGINE = ("n", "sqnr_db", "cosine", "max_lsb", "top1_agreement", "within_1_lsb", "lsb_against", "lsb_n")
 _CONTRACT_KEYS = (
     "preprocessing",
     "input_rule",
@@ -30,11 +31,11 @@ def add_audits(found: Collection, joined: Joined) -> None:
     for source in found.of("inspect"):
         record = source.record
         entry = joined.models[joined.key(text(record, "path"), record.get("sha256"), source.id)]
-        findings = rows(record, "findings")
+        findings = picked(record, "findings", "severity", "op_index", "op", "tensor", "reason", "fix")
         macs = table(record, "macs")
         total, int8 = number(macs, "total"), number(macs, "int8")
         entry["audit"] = {
-            "full_integer": record["full_integer"],
+            "full_integer": record["full_integer"] is True,
             "errors": sum(finding["severity"] == "error" for finding in findings),
             "warnings": sum(finding["severity"] == "warning" for finding in findings),
             "findings": findings,
@@ -71,14 +72,25 @@ def _verification(source: Source, joined: Joined) -> dict[str, Any]:
         "against": text(table(record, "float"), "path"),
         "n": number(record, "n"),
         "images": text(table(record, "data"), "id"),
-        "engines": table(record, "engines"),
-        "missing": table(record, "missing"),
-        "sensitivity": rows(record, "sensitivity"),
-        "blocks": rows(record, "blocks"),
+        "engines": _columns(record, "engines", *_ENGINE),
+        "missing": _columns(record, "missing", "reason", "fix"),
+        "sensitivity": picked(record, "sensitivity", "name", "sqnr_db", "top1_agreement", "n", "rank"),
+        "blocks": picked(record, "blocks", "name", "sqnr_db", "own_sqnr_db", "worst_layer"),
         "layers_n": number(record, "layers_n"),
-        "first_divergence": record.get("first_divergence"),
+        "first_divergence": _divergence(record),
         "divergence_rule": text(record, "divergence_rule"),
         "operators": rows(record, "operators"),
-        "notes": [note for note in record.get("notes", []) if isinstance(note, str)],
+        "notes": strings(record, "notes"),
         "source": source.id,
     }
+
+
+def _columns(record: dict[str, Any], key: str, *columns: str) -> dict[str, dict[str, Any]]:
+    """Return an object of objects, each with exactly these columns; what is absent is None."""
+    found = table(record, key)
+    return {name: {column: table(found, name).get(column) for column in columns} for name in found}
+
+
+def _divergence(record: dict[str, Any]) -> dict[str, Any] | None:
+    found = table(record, "first_divergence")
+    return {"name": text(found, "name"), "sqnr_db": number(found, "sqnr_db")} if found else None

@@ -166,7 +166,7 @@ def _verification_view(verification: dict[str, Any]) -> dict[str, Any]:
             "percent": 100.0 * share / most,
             "value": f"{figure(share, 2)} % · {alone[name]['sqnr_db']:.1f} dB",
             "said": f"{name} {figure(share, 2)} %",
-            "quiet": alone[name]["rank"] > 3,
+            "quiet": (number(alone[name], "rank") or 0) > 3,
         }
         for name, share in noise.items()
     ]

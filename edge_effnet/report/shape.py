@@ -31,11 +31,12 @@ _TYPES: Final[dict[str, tuple[type, ...]]] = {
 """Values come from a JSON document, so that their types are exactly these."""
 
 LEFT_OUT: Final = frozenset(
-    {"$schema", "$id", "$defs", "title", "description", "default", "unevaluatedProperties"}
+    {"$schema", "$id", "$defs", "title", "description", "default", "required", "unevaluatedProperties"}
 )
-"""Keywords that say nothing of a value, or only that no key may be added: later releases add keys.
+"""Keywords that are not held against a record: those that say nothing of a value, and those that count keys.
 
-For the same reason `additionalProperties: false` is not held against a record.
+Keys are added from release to release: a record of an earlier one lacks some that are required today, and one of a later
+one has more (so that `additionalProperties: false` is not held against it either). What is missing is shown as missing.
 """
 
 
@@ -88,20 +89,6 @@ def _type(schema: Schema, root: Schema) -> Check:
         if kind in allowed or (whole and kind is float and value.is_integer()):
             return None
         return "", f"{_short(value)} is no {' or '.join(names)}"
-
-    return check
-
-
-def _required(schema: Schema, root: Schema) -> Check:
-    del root
-    wanted = schema["required"]
-
-    def check(value: Any) -> Fault | None:
-        if type(value) is dict:
-            for key in wanted:
-                if key not in value:
-                    return "", f"{key!r} is missing"
-        return None
 
     return check
 
@@ -202,7 +189,6 @@ def _reference(schema: Schema, root: Schema) -> Check:
 
 _KEYWORDS: Final[dict[str, Callable[[Schema, Schema], Check]]] = {
     "type": _type,
-    "required": _required,
     "enum": _one_of_values,
     "const": _one_of_values,
     **dict.fromkeys(("minimum", "maximum", "exclusiveMinimum", "minItems", "maxItems", "minLength"), _size),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["base_name", "interval", "number", "rows", "table", "text"]
+__all__ = ["base_name", "interval", "number", "picked", "rows", "strings", "table", "text"]
 
 
 def number(record: Mapping[str, Any], key: str) -> float | None:
@@ -36,6 +36,17 @@ def rows(record: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
     """Return the objects of an array, else none."""
     value = record.get(key)
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def picked(record: Mapping[str, Any], key: str, *columns: str) -> list[dict[str, Any]]:
+    """Return the objects of an array, each with exactly these columns; what is absent is None."""
+    return [{column: row.get(column) for column in columns} for row in rows(record, key)]
+
+
+def strings(record: Mapping[str, Any], key: str) -> list[str]:
+    """Return the texts of an array, else none."""
+    value = record.get(key)
+    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
 
 
 def interval(record: Mapping[str, Any], key: str) -> list[float] | None:

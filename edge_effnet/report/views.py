@@ -196,7 +196,7 @@ def evaluation_view(evaluation: dict[str, Any]) -> dict[str, Any]:
         "confusions": (confused := _confusions(evaluation)),
         "confused_often": any(n > 1 for row in confused for n in row["counts"]),
         "matrices": matrices,
-        "sides": [_side(side, names) for side in evaluation["disagreements"]],
+        "sides": [_side(side, names) for side in evaluation["disagreements"] if len(names) > 1],
     }
 
 
@@ -206,7 +206,9 @@ def _confusions(evaluation: dict[str, Any]) -> list[dict[str, Any]]:
     counts: dict[tuple[str, str], list[int]] = {}
     for index, rows in enumerate(found):
         for row in rows:
-            counts.setdefault((row["truth"], row["predicted"]), [0] * len(found))[index] = row["n"]
+            counts.setdefault((str(row["truth"]), str(row["predicted"])), [0] * len(found))[index] = (
+                row["n"] or 0
+            )
     ranked = sorted(counts.items(), key=lambda item: -max(item[1]))[:_CONFUSIONS]
     return [{"truth": truth, "predicted": taken, "counts": numbers} for (truth, taken), numbers in ranked]
 
@@ -223,11 +225,12 @@ def _side(side: dict[str, Any], names: list[str]) -> dict[str, Any]:
                 {
                     "model": name,
                     "right": (index == 0) is first,
-                    "text": ", ".join(f"{guess['name']} {guess['percent']:.0f} %" for guess in guesses[:2]),
+                    "text": ", ".join(
+                        f"{text(guess, 'name')} {fixed(number(guess, 'percent'), 0)} %"
+                        for guess in guesses[:2]
+                    ),
                 }
-                for index, (name, guesses) in enumerate(
-                    zip(names[:2], image.get("guesses", []), strict=False)
-                )
+                for index, (name, guesses) in enumerate(zip(names[:2], image["guesses"] or [], strict=False))
             ],
         }
         for image in side["images"]

@@ -183,3 +183,19 @@ def test_models_that_cannot_be_told_apart_are_not_paired(tmp_path: Path) -> None
     assert document["pairs"] == []
     assert document["sentence"].startswith("No model of A")
     assert len(document["only_in_one"]) == 8
+
+
+@pytest.mark.parametrize(
+    ("engine", "count", "verdict"),
+    [("xnnpack", 100_000_100, "worse"), ("builtin", 100_000_100, "not shown"), ("builtin", 100_100_000, "worse"),
+     ("builtin", 100_000_000, "same")],
+)  # fmt: skip
+def test_counts_are_exact_where_the_engine_repeats_them(
+    tmp_path: Path, engine: str, count: int, verdict: str
+) -> None:
+    """Some kernels look at the clock: a hundred instructions of a hundred million are theirs."""
+    a, b = (
+        records.bench(records.result("m", None, timing="none", engine=engine, instructions=number))
+        for number in (100_000_000, count)
+    )
+    assert _change(_compared(tmp_path, {"b": a}, {"b": b}), "instructions")["verdict"] == verdict
