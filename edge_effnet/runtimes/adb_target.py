@@ -11,15 +11,8 @@ from edge_effnet.artifacts import sha256_of_file
 from edge_effnet.errors import DataError, EdgeEffnetError, EnvironmentFault, UsageError
 from edge_effnet.runtimes.adb import Adb, Device
 from edge_effnet.runtimes.adb_device import big_cores, cool_down, cores_of, device_facts, thermal_of
-from edge_effnet.runtimes.adb_tool import (
-    ToolEngine,
-    ToolPlan,
-    delegation_of,
-    program_for,
-    run_tool,
-    tool_engine,
-    verdict,
-)
+from edge_effnet.runtimes.adb_run import delegation_of, run_tool, verdict
+from edge_effnet.runtimes.adb_tool import ToolEngine, ToolPlan, program_for, tool_engine
 from edge_effnet.runtimes.base import Available, Missing
 from edge_effnet.runtimes.tool_run import ToolMeasurement
 
