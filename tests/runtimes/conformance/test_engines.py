@@ -34,8 +34,9 @@ _TOLERANCE_SURE = 12
 
 
 _ELSEWHERE = [
-    f"{name} at {place}"
-    for place in ("local", "arm64:cortex-a76")
+    pytest.param(f"{name} at {place}", marks=marks)
+    # An emulated worker takes seconds to start, and every test starts its own.
+    for place, marks in (("local", ()), ("arm64:cortex-a76", pytest.mark.slow))
     for name in ("xnnpack", "builtin", "reference")
 ]
 
