@@ -12,7 +12,7 @@ import numpy as np
 from edge_effnet.artifacts import sha256_of_file
 from edge_effnet.bench.operators import rows_from_events
 from edge_effnet.bench.peak import measure_peak
-from edge_effnet.bench.profile_alone import ALONE, attempt_alone
+from edge_effnet.bench.profile_alone import attempt_alone, must_run_alone
 from edge_effnet.bench.profile_join import Event
 from edge_effnet.bench.profile_record import record_of
 from edge_effnet.bench.profile_times import ATTEMPTS, times_from_runs
@@ -125,7 +125,7 @@ def profile_file(path: Path, engine: str, place: str, plan: Plan, reporter: Repo
         device = connection.host()
         with reporter.stage("load"):
             loaded = found.load_on(connection, path, plan.threads, timeout_s=plan.timeout_s)
-            alone = engine in ALONE and where.timing == "measured"
+            alone = must_run_alone(engine, plan.threads) and where.timing == "measured"
             connection.extend(EXTENSION)
             events, tested = (_events_of(model), True) if alone else _open(loaded, engine, plan)
         means = "alone" if alone else "profiler" if where.timing == "measured" else "counter"

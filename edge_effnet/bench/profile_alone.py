@@ -24,14 +24,19 @@ if TYPE_CHECKING:
     from edge_effnet.inspect import Model, Operator
     from edge_effnet.runtimes.connection import RemoteModel
 
-__all__ = ["ALONE", "attempt_alone", "operator_models"]
+__all__ = ["attempt_alone", "must_run_alone", "operator_models"]
 
-ALONE: Final = ("reference", "tflite-runtime")
+_ALONE: Final = ("reference", "tflite-runtime")
 """Engines without a profiler, which run the operators of a file one by one."""
 
 _ROUNDS: Final = 3
 _DAMAGE: Final = (struct.error, IndexError, ValueError, TypeError, OverflowError, AttributeError)
 """What the generated classes raise on a file that holds what the audit does not look at."""
+
+
+def must_run_alone(engine: str, threads: int) -> bool:
+    """Return whether there is no profiler for an engine: LiteRT's runs the plain kernels on one thread, whatever is asked for."""
+    return engine in _ALONE or (engine == "builtin" and threads > 1)
 
 
 def operator_models(path: Path, model: Model) -> list[bytes]:

@@ -25,7 +25,7 @@ _METHOD: Final = {
         " than a microsecond. whole_us is the mean of the middle half of the inferences that nobody watched."
     ),
     "alone": (
-        "This engine has no profiler. Each operator was cut out of the file and timed alone, in the same engine, and in"
+        "There is no profiler for this engine and these threads. Each operator was cut out of the file and timed alone, in the same engine, and in"
         " turns with the whole: its time is the mean of the middle half of its runs, and so is whole_us."
     ),
     "counter": "Retired instructions of one inference on an emulated core, by operator. An emulator has no times.",

@@ -109,6 +109,13 @@ def test_an_engine_without_a_profiler_runs_each_operator_alone(tiny: Path) -> No
     assert all(row["us"] > 0 for row in record["operators"])
 
 
+def test_the_plain_kernels_on_two_threads_run_alone(tiny: Path) -> None:
+    """LiteRT's profiler would run them on one, and the sum would be of another run than the whole."""
+    record = _profile(tiny, "builtin", plan=Plan(threads=2, min_runs=6, min_seconds=0.05))
+    assert record["means"] == "alone"
+    assert record["threads"] == 2
+
+
 def _outputs(content: bytes, values: dict[int, Any], operator: Any) -> dict[int, Any]:
     """Run one operator on the tensors of the whole; return what it writes."""
     interpreter = Interpreter(model_content=content, experimental_op_resolver_type=OpResolverType.BUILTIN_REF)
