@@ -75,7 +75,8 @@ def test_a_phone_that_is_locked_says_unlock(own_server: None) -> None:
     with locked_phone() as address:
         try:
             subprocess.run(["adb", "connect", address], capture_output=True, check=False, timeout=30)
-            with pytest.raises(EnvironmentFault, match=r"unauthorized|authorizing") as caught:
+            assert _comes_true(lambda: "unauthorized" in [row.state for row in Adb().devices()])
+            with pytest.raises(EnvironmentFault, match="the device is unauthorized") as caught:
                 Adb().device(address)
             assert "unlock the device" in str(caught.value.hint)
             assert isinstance(adb(f"adb:{address}").probe(), Missing)
