@@ -105,7 +105,8 @@ def measure(contenders: Sequence[Contender], plan: Plan, reporter: Reporter) -> 
                 running += _attempt(measurement, plan, stack)
         timed = [each for each in running if each.measurement.contender.target.timing == "measured"]
         _take_turns(timed, plan, reporter)
-        for each in (each for each in running if each.measurement.error is None):
+        # An emulated process's size is mostly the emulator's.
+        for each in (each for each in timed if each.measurement.error is None):
             each.measurement.peak_rss_bytes = each.model.peak_rss_bytes()
     if all(measurement.error is not None for measurement in measurements):
         raise cast("EdgeEffnetError", measurements[0].error)
