@@ -75,10 +75,8 @@ def test_a_phone_that_is_locked_says_unlock(own_server: None) -> None:
     with locked_phone() as address:
         try:
             subprocess.run(["adb", "connect", address], capture_output=True, check=False, timeout=30)
-            assert _comes_true(lambda: "unauthorized" in [row.state for row in Adb().devices()])
-            with pytest.raises(EnvironmentFault, match="the device is unauthorized") as caught:
-                Adb().device(address)
-            assert "unlock the device" in str(caught.value.hint)
+            # It asks again and again, so that adb shows it in turns as authorizing and unauthorized.
+            assert _comes_true(lambda: _refusal(address) == "unlock the device")
             assert isinstance(adb(f"adb:{address}").probe(), Missing)
         finally:
             subprocess.run(["adb", "kill-server"], capture_output=True, check=False, timeout=30)
@@ -196,6 +194,14 @@ def test_the_tool_ends_when_this_side_goes_away(phone: Phone, tmp_path: Path) ->
     watcher.join(60)
     phone.wait()
     assert _comes_true(lambda: not _runs_tool(device))
+
+
+def _refusal(serial: str) -> str:
+    """Return the beginning of the fix."""
+    with pytest.raises(EnvironmentFault) as caught:
+        Adb().device(serial)
+    assert caught.value.exit_code == 3
+    return str(caught.value.hint).partition(" and accept")[0]
 
 
 def _runs_tool(device: Device) -> bool:
