@@ -122,7 +122,11 @@ def _read(path: Path, found: _Found, *, named: bool) -> None:
     except (OSError, ValueError, RecursionError) as error:
         reason = error.strerror if isinstance(error, OSError) else f"no JSON: {error}"
         if named:
-            raise DataError(f"the record cannot be read: {reason}", got=path) from error
+            raise DataError(
+                f"the record cannot be read: {reason}",
+                got=path,
+                hint="a report reads records: edge-effnet bench MODEL.tflite --json > FILE.json",
+            ) from error
         found.skip(str(path), reason or "cannot be read")
         return
     kind = kind_of(document)

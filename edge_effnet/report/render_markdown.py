@@ -14,11 +14,14 @@ if TYPE_CHECKING:
 __all__ = ["render_markdown"]
 
 _TABLE_ROWS: Final = 60
+_MODELS: Final = 8
+"""Models whose contract is told."""
 
 
 def render_markdown(document: dict[str, Any]) -> str:
     """Return the card of the judged models of a report."""
     models = [model for model in document["models"] if model["role"] == "candidate"]
+    uses = [_use(model) for model in models if model["contract"]][:_MODELS]
     parts = [
         _front_matter(models),
         f"# {_inline(document['title'])}",
@@ -29,8 +32,7 @@ def render_markdown(document: dict[str, Any]) -> str:
         _accuracy(document["models"]),
         "## Latency",
         _latency(document),
-        "## Use",
-        *[_use(model) for model in models[:8] if model["contract"]],
+        *(["## Use", *uses] if uses else []),
         "## Provenance",
         _provenance(document),
     ]

@@ -322,11 +322,12 @@ def source_rows(document: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _conditions(record: dict[str, Any]) -> str:
-    host, conditions = table(record, "host"), table(record, "conditions")
-    machine = host or table(conditions, "host")
+    host, conditions, device = table(record, "host"), table(record, "conditions"), table(record, "device")
+    machine = device or host or table(conditions, "host")
     n = number(record, "n") or number(table(record, "images"), "n")
     parts = [
         text(host, "time_utc").replace("T", " ").replace("+00:00", " UTC"),
+        text(record, "target"),
         text(machine, "cpu") or text(machine, "machine"),
         f"engine {text(conditions, 'engine')}" if text(conditions, "engine") else "",
         f"{n:.0f} images" if n else "",
@@ -341,4 +342,6 @@ def _versions(record: dict[str, Any]) -> str:
     versions = next(
         (found for place in places if (found := table(place, "versions"))), table(record, "tools")
     )
-    return ", ".join(f"{name} {version}" for name, version in versions.items())
+    said = [f"{name} {version}" for name, version in versions.items()]
+    said += [str(library) for library in table(table(record, "conditions"), "engines").values()]
+    return ", ".join(dict.fromkeys(said))
