@@ -18,7 +18,7 @@ from runtimes import loopback_sshd
 from edge_effnet.bench.plan import Plan
 from edge_effnet.bench.profile import EXTENSION, profile_file
 from edge_effnet.bench.profile_alone import operator_models
-from edge_effnet.errors import DataError, EdgeEffnetError, UnknownNameError, UsageError
+from edge_effnet.errors import DataError, EdgeEffnetError, EnvironmentFault, UnknownNameError, UsageError
 from edge_effnet.inspect import read_model
 from edge_effnet.progress import Silent
 from edge_effnet.runtimes import Missing, worker_profile
@@ -254,6 +254,20 @@ def test_a_status_that_is_not_zero_is_a_reason(tmp_path: Path) -> None:
     """Such as a file that is not there."""
     with pytest.raises(worker_profile.Unavailable, match=r"CreateModelFromFile.*status"):
         _watch(tmp_path / "nowhere.tflite")
+
+
+def test_a_crash_inside_the_library_is_an_error_here(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It ends the worker and nothing else; the message names the versions that were tested."""
+    crashing = tmp_path / "worker_profile.py"
+    crashing.write_text(
+        "import os, signal\nACTIONS = {'profile_open': lambda *_: os.kill(os.getpid(), signal.SIGSEGV)}\n"
+    )
+    monkeypatch.setattr("edge_effnet.bench.profile.EXTENSION", crashing)
+    with pytest.raises(EnvironmentFault, match=r"the profiler of ai-edge-litert .* failed") as refused:
+        _profile(tiny)
+    assert worker_profile.TESTED[-1] in str(refused.value.hint)
 
 
 def test_a_reason_travels_as_a_reply() -> None:
