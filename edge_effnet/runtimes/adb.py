@@ -201,7 +201,7 @@ class Device:
             "-s", self.serial, "shell", f"{{ {script}\n}} 2>&1; echo {_END}$?", timeout_s=timeout_s
         )
         output, found, status = done.text.replace("\r\n", "\n").rpartition(_END)
-        if not found or not status.strip().isdigit():
+        if not found or not status.strip().isdecimal():
             raise EnvironmentFault(
                 f"the connection to the device {self.serial} broke off",
                 got=_last_line(done),

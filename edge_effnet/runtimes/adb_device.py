@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from dataclasses import dataclass
@@ -71,7 +72,7 @@ def cores_of(device: Device) -> list[Core]:
     cores = [
         Core(int(row[1]), _int(row[3]), _int(row[4]), None if row[5] == "-" else row[5])
         for row in rows
-        if len(row) == 6 and row[1].isdigit() and row[2] != "0"
+        if len(row) == 6 and row[1].isdecimal() and row[2] != "0"
     ]
     return sorted(cores, key=lambda core: core.index)
 
@@ -183,11 +184,12 @@ def _first(properties: dict[str, str], names: Sequence[str]) -> str | None:
 
 
 def _int(text: str) -> int | None:
-    return int(text) if text.isdigit() and len(text) < 16 else None
+    return int(text) if text.isdecimal() and len(text) < 16 else None
 
 
 def _float(text: str) -> float | None:
     try:
-        return float(text)
+        value = float(text)
     except ValueError:
         return None
+    return value if math.isfinite(value) else None

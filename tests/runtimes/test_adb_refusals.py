@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import time
 from pathlib import Path  # noqa: TC003 - a fixture's annotation
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from runtimes.fake_adb import FakeAdb, elf
 
 from edge_effnet.errors import DataError, EdgeEffnetError, EnvironmentFault, UnknownNameError, UsageError
-from edge_effnet.runtimes.adb import Adb, Device
+from edge_effnet.runtimes.adb import Adb, Device, _listed
+from edge_effnet.runtimes.adb_device import big_cores, cores_of, device_facts, thermal_of
 from edge_effnet.runtimes.adb_target import COOL_DOWN, adb
 from edge_effnet.runtimes.adb_tool import program_for, tool_engine
 from edge_effnet.runtimes.base import Missing
@@ -248,3 +252,54 @@ def test_a_cool_down_that_is_no_time_is_refused(
     monkeypatch.setenv(COOL_DOWN, text)
     with pytest.raises(UsageError, match=COOL_DOWN):
         _measure(job)
+
+
+_WORDS = st.sampled_from(
+    [
+        "core",
+        "0",
+        "1",
+        "-",
+        "²",
+        "uname",
+        "load",
+        "zone",
+        "Thermal Status: ",
+        "9",
+        "[a]: [b]",
+        "Temperature{mValue=",
+        "1e999",
+        "nan",
+        "\n",
+        "-5",
+    ]
+)
+
+
+class _Says(Device):
+    """A device whose shell prints one thing, whatever it is asked."""
+
+    def __init__(self, output: str) -> None:
+        super().__init__(Adb(), "X")
+        object.__setattr__(self, "output", output)
+
+    def shell(self, script: str, *, timeout_s: float = 1.0) -> tuple[int, str]:
+        """Return it."""
+        return 0, self.output  # type: ignore[attr-defined]
+
+
+@given(st.lists(_WORDS | st.text(max_size=8), max_size=60).map(" ".join))
+def test_whatever_a_device_prints_gives_a_record(output: str) -> None:
+    """Vendors differ: what is not understood is null, and nothing of it breaks the run or the JSON."""
+    device = _Says(output)
+    cores = cores_of(device)
+    record = {"device": device_facts(device, cores), "thermal": thermal_of(device).to_record()}
+    json.dumps(record, allow_nan=False)
+    assert set(big_cores(cores, 2)) <= {core.index for core in cores}
+
+
+@given(st.text(max_size=80))
+def test_any_row_of_adbs_list_is_read(row: str) -> None:
+    """A row has a name and a state, whatever it holds."""
+    listed = _listed(row)
+    assert listed.state
