@@ -34,7 +34,7 @@ LARGE_BYTES: Final = 64 << 20
 CACHED_BYTES: Final = 128 << 10
 """Of a buffer that a core's second cache holds, source and target."""
 
-_SHAPE_S: Final = 0.2
+_SHAPE_S: Final = 0.1
 _COPIES: Final = {LARGE_BYTES: (1, 7), CACHED_BYTES: (200, 15)}
 """Size -> (copies in a measurement, measurements)."""
 
