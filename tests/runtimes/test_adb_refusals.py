@@ -288,7 +288,10 @@ class _Says(Device):
         return 0, self.output  # type: ignore[attr-defined]
 
 
-@given(st.lists(_WORDS | st.text(max_size=8), max_size=60).map(" ".join))
+_LINES = st.lists(_WORDS | st.text(max_size=8), max_size=8).map(" ".join)
+
+
+@given(st.lists(_LINES, max_size=12).map("\n".join))
 def test_whatever_a_device_prints_gives_a_record(output: str) -> None:
     """Vendors differ: what is not understood is null, and nothing of it breaks the run or the JSON."""
     device = _Says(output)
