@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 from edge_effnet.report.formats import ABSENT, fixed, megabytes, milliseconds, signed, with_interval
@@ -80,14 +81,17 @@ def _index_entry(model: dict[str, Any]) -> dict[str, Any]:
 
 
 _AS_TEXT: Final = str.maketrans(
-    {mark: f"\\{mark}" for mark in "\\`*_[]|#~!"}
+    {mark: f"\\{mark}" for mark in "\\`*[]|#~!"}
     | {"<": "&lt;", ">": "&gt;", "&": "&amp;", "\n": " ", "\r": " "}
 )
+_LOOSE_UNDERSCORE: Final = re.compile(r"(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
+"""One inside a word, as in the name of a file, emphasises nothing."""
 
 
 def _inline(value: object) -> str:
-    """Return text that is nothing but text in Markdown and in the HTML made from it."""
-    return str(value).translate(_AS_TEXT)
+    """Return text that is nothing but text, and no address, in Markdown and in the HTML made from it."""
+    escaped = _LOOSE_UNDERSCORE.sub(r"\\_", str(value).translate(_AS_TEXT))
+    return escaped.replace("://", ":&#47;/").replace("www.", "www&#46;")
 
 
 def _table(columns: tuple[str, ...], lines: Sequence[tuple[object, ...]]) -> str:

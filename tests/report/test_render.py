@@ -240,6 +240,7 @@ def test_a_hostile_card_stays_text(tmp_path: Path) -> None:
     body = text.split("---\n", 2)[2]
     assert "<script" not in body
     assert "<img" not in body
+    assert "://" not in body
     assert yaml.safe_load(text.split("---\n")[1])["library_name"] == "tflite"
 
 
