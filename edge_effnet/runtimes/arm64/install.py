@@ -40,6 +40,8 @@ _TOOLS: Final = {"apt-get": "apt", "apt-cache": "apt", "dpkg-deb": "dpkg"}
 _NEEDED_BYTES: Final = 400_000_000
 """Free space that an installation takes while it is made: downloads, package lists and the unpacked files."""
 
+_SEPARATORS: Final = frozenset(",:;")
+
 _UNPACK_S: Final = 120.0
 
 _REMOVALS: Final = 20
@@ -85,10 +87,11 @@ def install(
     Raises:
         EnvironmentFault: A tool, the network, a package, disk space or the right kind of machine is missing.
     """
-    place = Installation(default_folder() if folder is None else folder)
+    place = Installation((default_folder() if folder is None else folder).absolute())
     if not force and isinstance(place.probe(), Available):
         return {**place.manifest(), "installed_now": False}
     _check_host()
+    _check_name(place.folder)
     started = time.perf_counter()
     with _exclusive(place.folder), _temporary_folder(place.folder) as work:
         new = Installation(work / "new")
@@ -111,6 +114,16 @@ def _check_host() -> None:
                 f"the program {program} is not here",
                 hint=f"install {package} with Debian 12 sources, or do this in a Debian 12 container",
             )
+
+
+def _check_name(folder: Path) -> None:
+    """Refuse a path that would be taken for several: in a list of libraries, or among the emulator's options."""
+    if found := sorted(_SEPARATORS & set(str(folder))):
+        raise EnvironmentFault(
+            "the emulated environment cannot lie in a folder of this name",
+            got=f"{folder} has {' '.join(found)}",
+            hint="set XDG_CACHE_HOME to a folder whose path has no comma, colon or semicolon",
+        )
 
 
 @contextlib.contextmanager

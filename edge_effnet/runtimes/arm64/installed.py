@@ -137,7 +137,9 @@ class Installation:
             counts: File to which the counting plug-in writes.
             keep_bytecode: Write compiled modules beside their sources; a start without them takes three times as long.
         """
-        plugin = [] if counts is None else ["-plugin", f"{self.plugin},out={counts}"]
+        # A comma in a value is doubled, since a single one ends it.
+        out = str(counts).replace(",", ",,")
+        plugin = [] if counts is None else ["-plugin", f"{self.plugin},out={out}"]
         places = {"PYTHONPATH": str(self.packages), "EDGE_EFFNET_CACHE": str(self.folder)}
         environment = {**_ENVIRONMENT, **places}
         root = self.core_root(core)

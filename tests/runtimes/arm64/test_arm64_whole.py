@@ -91,7 +91,7 @@ def test_every_core_gives_the_outputs_of_this_machine(
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Installation:
     """An installation in a folder of its own, with the machine's apt and pip."""
-    folder = tmp_path_factory.mktemp("a-folder-with-a-longer-name") / "arm64"
+    folder = tmp_path_factory.mktemp("a 'folder' with spaces") / "arm64"
     if isinstance(state := Installation(folder).probe(), Missing) and "x86-64" in state.reason:
         pytest.skip(f"arm64: {state.reason}; fix: {state.fix}")
     manifest = install(folder)

@@ -47,7 +47,7 @@ def _windows(tmp_path: Path, *words: str) -> list[Window]:
     place = Installation(default_folder())
     if isinstance(state := place.probe_counting(), Missing):
         pytest.skip(f"arm64: {state.reason}; fix: {state.fix}")
-    counts = tmp_path / "counts"
+    counts = tmp_path / "a, b.counts"
     argv = place.argv(CORES["cortex-a53"], "-c", PROGRAM, *words, counts=counts)
     done = run_program(argv, timeout_s=120)
     assert done.returncode == 0, done.complaint

@@ -257,6 +257,16 @@ def test_another_kind_of_machine_is_refused(place: Path, monkeypatch: pytest.Mon
     assert "local" in str(caught.value.hint)
 
 
+@pytest.mark.parametrize("name", ["a,b", "a:b", "a;b"])
+def test_a_folder_whose_path_would_be_taken_for_two_is_refused(place: Path, name: str) -> None:
+    """A comma ends an option of QEMU, a colon an entry of the loader's list."""
+    programs = PretendPrograms()
+    with pytest.raises(EnvironmentFault, match="of this name") as caught:
+        install(place.parent / name / "arm64", run=programs)
+    assert "XDG_CACHE_HOME" in str(caught.value.hint)
+    assert programs.calls == []
+
+
 def test_two_installations_at_once_are_refused(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The second would clear away the work of the first."""
     programs = PretendPrograms()
