@@ -7,7 +7,7 @@ import time
 from pathlib import Path  # noqa: TC003 - a fixture's annotation
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from runtimes.fake_adb import FakeAdb, elf
 
@@ -291,6 +291,7 @@ class _Says(Device):
 _LINES = st.lists(_WORDS | st.text(max_size=8), max_size=8).map(" ".join)
 
 
+@example("load 1e999\ncore ² 1 1 1 x\nuname\nzone a -999999999\nThermal Status: 9")
 @given(st.lists(_LINES, max_size=12).map("\n".join))
 def test_whatever_a_device_prints_gives_a_record(output: str) -> None:
     """Vendors differ: what is not understood is null, and nothing of it breaks the run or the JSON."""
