@@ -8,13 +8,12 @@ from __future__ import annotations
 import os
 import re
 import shlex
-import shutil
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from edge_effnet.artifacts import sha256_of_file
 from edge_effnet.errors import DataError, EdgeEffnetError, EnvironmentFault, UsageError
-from edge_effnet.process import Finished, TimeLimitFault, run_program
+from edge_effnet.process import Finished, TimeLimitFault, find_program, run_program
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -66,12 +65,12 @@ class Listed:
 
 
 def _program() -> str:
-    named = os.environ.get(ADB)
-    found = shutil.which(named or "adb")
+    found = find_program("adb", ADB)
     if found is None:
+        named = os.environ.get(ADB)
         raise EnvironmentFault(
-            "adb is not installed" if named is None else f"the program that ${ADB} names is not there",
-            got=named,
+            "adb is not installed" if not named else f"the program that ${ADB} names is not there",
+            got=named or None,
             hint=f"install the Android platform tools (package adb), or point ${ADB} to the program",
         )
     return found
