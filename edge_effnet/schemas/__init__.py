@@ -22,6 +22,8 @@ SCHEMA_NAMES = (
     "quickstart",
     "bench",
     "profile",
+    "edgetpu-check",
+    "edgetpu-compile",
     "doctor",
     "report",
     "compare",
