@@ -137,4 +137,5 @@ def _delegate(name: str, rest: str) -> WorkerEngine:
             "not a delegate", got=name, allowed="delegate:PATH or delegate:PATH?KEY=VALUE&KEY=VALUE"
         )
     # A bare name is left to the system's search for libraries; a path must not depend on the worker's folder.
-    return WorkerEngine(name, "delegate", str(Path(path).resolve()) if "/" in path else path, options)
+    # Its links are not followed: on a board they are others.
+    return WorkerEngine(name, "delegate", str(Path(path).absolute()) if "/" in path else path, options)
