@@ -57,6 +57,7 @@ class Measurement:
         energy_uj: Energy counted during the turns; None where the processor does not tell.
         peak_rss_bytes: Largest resident size of the process.
         instructions: Instructions of one inference, where they are counted instead of timed.
+        instructions_spread: How many more the dearest run had; 0 for an exact count.
         extra: More keys of the result, from a tool that measures by itself.
     """
 
@@ -71,6 +72,7 @@ class Measurement:
     energy_uj: float | None = None
     peak_rss_bytes: int | None = None
     instructions: int | None = None
+    instructions_spread: int | None = None
     extra: dict[str, Any] = field(default_factory=dict)
 
 
@@ -149,7 +151,8 @@ def _start(measurement: Measurement, plan: Plan, stack: ExitStack) -> list[_Runn
         _warm_up(running, plan)
     elif target.timing == "none":
         counting = cast("CountingTarget", target)
-        measurement.instructions = counting.count_instructions(model, threads=plan.threads)
+        counted = counting.count_instructions(model, threads=plan.threads)
+        measurement.instructions, measurement.instructions_spread = counted
     return [running]
 
 

@@ -142,6 +142,11 @@ def _no_samples(result: Result) -> str | None:
     return "the tool prints no single samples" if missing else None
 
 
+def _inexact_count(result: Result) -> str | None:
+    spread = result["instructions_spread"]
+    return f"the count moved by up to {spread} instructions from run to run" if spread else None
+
+
 NOTICES: Final = (
     Notice("few_runs", "warning", _few_runs, "raise --min-runs or --min-seconds"),
     Notice(
@@ -175,6 +180,12 @@ NOTICES: Final = (
         "warning",
         _not_delegated,
         "the figure is that of the plain kernels: check the model's types for it",
+    ),
+    Notice(
+        "inexact_count",
+        "info",
+        _inexact_count,
+        "the fewest are reported; LiteRT's own kernels look at the clock, those of xnnpack do not",
     ),
     Notice("no_samples", "info", _no_samples, "no interval can be given for these figures"),
 )

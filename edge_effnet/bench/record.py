@@ -55,6 +55,7 @@ EMPTY: Final[dict[str, Any]] = {
     "total_ops": None,
     "partitions": None,
     "instructions": None,
+    "instructions_spread": None,
     "device": {},
     "source": None,
     "notices": [],
@@ -109,6 +110,7 @@ def _result(measurement: Measurement, plan: Plan) -> dict[str, Any]:
         "warm_up": measurement.warm_up,
         "peak_rss_bytes": measurement.peak_rss_bytes,
         "instructions": measurement.instructions,
+        "instructions_spread": measurement.instructions_spread,
         "device": measurement.device,
         "delegate": _delegate(measurement),
         **{

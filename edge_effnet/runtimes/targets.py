@@ -79,8 +79,11 @@ class WorkerTarget(Target, Protocol):
 class CountingTarget(WorkerTarget, Protocol):
     """A place that has no times, where instructions are counted instead."""
 
-    def count_instructions(self, model: RemoteModel, *, threads: int = 1) -> int:
+    def count_instructions(self, model: RemoteModel, *, threads: int = 1) -> tuple[int, int]:
         """Count the instructions of one inference of a model that a worker of this target has loaded.
+
+        Returns:
+            The fewest of several runs, and how many more the dearest had: 0 for an exact count.
 
         Raises:
             UsageError: More than one thread.

@@ -54,6 +54,7 @@ def test_a_calm_result_has_no_notice() -> None:
         ({"delegated_ops": 7}, "undelegated_ops"),
         ({"status": "not_delegated", "delegated_ops": 0, "engine": "delegate:x"}, "not_delegated"),
         ({"samples_ms": None}, "no_samples"),
+        ({"instructions": 10**8, "instructions_spread": 103}, "inexact_count"),
     ],
 )
 def test_each_doubt_has_its_notice(changes: dict[str, Any], code: str) -> None:

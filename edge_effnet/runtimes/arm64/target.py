@@ -93,9 +93,10 @@ class Arm64Target:
         facts = model.facts
         return counts_from_windows(windows, delegated=facts["delegated_ops"], total=facts["total_ops"])
 
-    def count_instructions(self, model: RemoteModel, *, threads: int = 1) -> int:
-        """Return the instructions of one inference; see `count`."""
-        return self.count(model, threads=threads).instructions
+    def count_instructions(self, model: RemoteModel, *, threads: int = 1) -> tuple[int, int]:
+        """Return the instructions of one inference, and their spread; see `count`."""
+        counts = self.count(model, threads=threads)
+        return counts.instructions, counts.spread
 
     def _place(self) -> Installation:
         return self.installation or Installation(default_folder())

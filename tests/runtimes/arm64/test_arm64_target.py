@@ -184,4 +184,5 @@ def test_bench_reports_the_same_count_from_another_process_and_no_time(
     assert result["timing"] == "none"
     assert result["instructions"] == WHERE.count(connection.load(model)).instructions
     assert [value for key, value in result.items() if key.endswith("_ms") and value is not None] == []
+    assert result["instructions_spread"] == 0
     assert result["peak_rss_bytes"] is None, "the emulator's memory is not the model's"
