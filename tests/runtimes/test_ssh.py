@@ -293,6 +293,24 @@ def test_the_worker_ends_when_this_side_dies(server: loopback_sshd.Server, numbe
     connection.close()
 
 
+@needs_sshd
+@pytest.mark.slow
+def test_a_network_that_dies_without_a_word_is_noticed(server: loopback_sshd.Server) -> None:
+    """Sshd is stopped, not killed: nothing closes the connection; ssh asks whether it lives, and gives up."""
+    with closing(ssh(server.target).connect()) as connection:
+        sessions = server.sessions()
+        for pid in sessions:
+            os.kill(pid, signal.SIGSTOP)
+        started = time.monotonic()
+        with pytest.raises(EnvironmentFault, match="broke off") as caught:
+            connection.ask("memory")
+        assert 10 < time.monotonic() - started < 40
+        assert "not responding" in str(caught.value.got)
+        for pid in sessions:
+            os.kill(pid, signal.SIGCONT)
+    assert _gone(connection.hello["pid"])
+
+
 def _ignore(model: object) -> None:
     try:
         model.time(100_000_000)  # type: ignore[attr-defined]
