@@ -321,7 +321,12 @@ def _subjects(
     twin: FloatModel, subject: IntegerModel, feed: CalibrationFeed, seed: int
 ) -> dict[str, dict[str, Any]]:
     return {
-        "float": {"path": twin.name, "engine": twin.engine, "library": twin.library},
+        "float": {
+            "path": twin.name,
+            "sha256": twin.sha256,
+            "engine": twin.engine,
+            "library": twin.library,
+        },
         "int8": {
             "path": str(subject.path),
             "sha256": sha256_of_bytes(subject.content),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from edge_effnet.artifacts import sha256_of_bytes
 from edge_effnet.convert.contract import tool_versions
 from edge_effnet.errors import DataError, EnvironmentFault, UsageError
 from edge_effnet.inspect import read_model_bytes
@@ -52,6 +53,7 @@ class FloatModel:
         random_weights: Whether its weights mean nothing.
         ends_in_softmax: Whether it gives probabilities instead of logits.
         notes: What is worth knowing.
+        sha256: Of the file; None for a float network by name.
     """
 
     name: str
@@ -65,6 +67,7 @@ class FloatModel:
     random_weights: bool = False
     ends_in_softmax: bool = False
     notes: tuple[str, ...] = ()
+    sha256: str | None = None
 
 
 @dataclass(frozen=True)
@@ -150,6 +153,7 @@ def open_float(argument: str) -> FloatModel:
         read_terms(path, model).random_weights,
         _has_softmax(model),
         notes,
+        sha256_of_bytes(content),
     )
 
 

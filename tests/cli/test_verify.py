@@ -10,6 +10,7 @@ import pytest
 from verify.bench import Bench, make_bench
 from verify.tiny_networks import damaged, tiny
 
+from edge_effnet.artifacts import sha256_of_file
 from edge_effnet.cli.main import run
 from edge_effnet.schemas import read_schema
 from edge_effnet.verify import sensitivity_plot
@@ -88,6 +89,8 @@ def test_json_prints_one_document_of_the_fixed_form(bench: Bench, capsys: pytest
     assert {"name", "block", "part", "sqnr_db"} <= set(record["layers"][0])
     assert len(record["layers"]) == 16
     assert record["int8"]["path"] == str(bench.int8_model)
+    for side, model in (("float", bench.float_model), ("int8", bench.int8_model)):
+        assert record[side]["sha256"] == sha256_of_file(model)
 
 
 def test_the_tables_have_engines_blocks_divergence_and_the_next_command(
