@@ -43,8 +43,6 @@ ENGINES: dict[str, tuple[str | None, str]] = {
 
 A delegate gets the plain kernels for what it leaves, so that every DELEGATE node of the graph is its own.
 """
-MARK = 0x7A110000
-"""First argument of the system calls that tell the counting plug-in of an emulator where a window begins and ends."""
 IDLE_S = 3600.0
 """Silence after which it ends: a network that dies without a word never ends stdin."""
 _LINE_LIMIT = 1 << 20
