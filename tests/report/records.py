@@ -171,7 +171,7 @@ def verification(name: str, reference: str = "float") -> dict[str, Any]:
         for block, db, rank in (("block1a", 20.0, 1), ("head", 30.0, 2))
     ]
     return {
-        "schema_version": 1, "float": {"path": f"/models/{reference}.tflite", "engine": "xnnpack", "library": "l"},
+        "schema_version": 1, "float": {"path": f"/models/{reference}.tflite", "sha256": None, "engine": "xnnpack", "library": "l"},
         "int8": {"path": f"/models/{name}.tflite", "sha256": sha(name), "size_bytes": 6_000_000},
         "data": {"id": "val", "sha256": "d" * 64, "count": 8}, "n": 8, "engines": {"xnnpack": engine}, "missing": {},
         "lsb_pairs": [], "operators": [], "layers": [layer], "layers_n": 2, "layers_engine": "builtin",
