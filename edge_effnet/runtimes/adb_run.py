@@ -111,7 +111,7 @@ def verdict(
         the tool lacks the engine or an operator, or does not start); ``failed`` (the model cannot be run).
     """
     run = invocation.run
-    if run is None or run.measured is None:
+    if run is None or run.measured is None or invocation.status:
         error = _failure(invocation, engine, model, where)
         return ("missing" if isinstance(error, EnvironmentFault) else "failed"), error
     unknown = [flag for flag in run.unknown_flags if flag in engine.flags]

@@ -24,6 +24,12 @@ if TYPE_CHECKING:
 
 __all__ = ["runs_from_text"]
 
+_FATAL: Final = re.compile("Benchmarking failed|failed to invoke|failed to prepare")
+"""Complaints after which the tool goes on to print statistics, those of calls that did nothing."""
+
+_MAX_ERRORS: Final = 20
+"""Different complaints that are kept; a delegate that fails says so again at every call."""
+
 _MAX_LINE: Final = 20_000
 """Characters of a line that are looked at; the longest that the tool writes names the inputs of a model."""
 
@@ -70,7 +76,7 @@ class _Reading:
     def finished(self) -> ToolRun | None:
         """Return the run; None when nothing was understood."""
         summaries = [*self.counts] or [*self._block_figures("Warmup"), *self._block_figures("Inference")]
-        if summaries:
+        if summaries and not any(_FATAL.search(line) for line in self.run.errors):
             self.run.measured = summaries[-1]
             self.run.warm_up = summaries[-2] if len(summaries) > 1 else None
         return self.run if summaries or self.run.errors else None
@@ -195,8 +201,14 @@ def _set(name: str, value: Callable[[str], object]) -> Take:
     return lambda reading, match: setattr(reading.run, name, value(match[1]))
 
 
-def _add(name: str) -> Take:
-    return lambda reading, match: getattr(reading.run, name).append(match[1].strip())
+def _take_created(reading: _Reading, match: re.Match[str]) -> None:
+    reading.run.created.append(match[1].strip())
+
+
+def _take_error(reading: _Reading, match: re.Match[str]) -> None:
+    errors, said = reading.run.errors, match[1].strip()
+    if said not in errors and (len(errors) < _MAX_ERRORS or _FATAL.search(said)):
+        errors.append(said)
 
 
 _ROWS: Final[tuple[tuple[str, Take], ...]] = (
@@ -228,7 +240,7 @@ _ROWS: Final[tuple[tuple[str, Take], ...]] = (
         r"\bThough (\w+) delegate is explicitly applied, the model graph will not be executed",
         _take_refused,
     ),
-    (r"\bCreated TensorFlow Lite (.{1,60}?)\.?\s*$", _add("created")),
+    (r"\bCreated TensorFlow Lite (.{1,60}?)\.?\s*$", _take_created),
     (
         rf"\bMemory footprint delta from the start of the tool \(MB\): init={_NUMBER} overall={_NUMBER}",
         _take_memory,
@@ -236,8 +248,8 @@ _ROWS: Final[tuple[tuple[str, Take], ...]] = (
     (rf"\bOverall peak memory footprint \(MB\) via periodic monitoring: {_NUMBER}", _take_peak),
     (rf"\bPeak memory:\s+{_NUMBER} MB", _take_peak),
     (r"\bUnconsumed cmdline flags: (.+)$", _take_flags),
-    (r"\bERROR: (?:\[[^\]]*\] )?(.+)$", _add("errors")),
-    (r"\b(Unable to load external delegate from .+)$", _add("errors")),
+    (r"\bERROR: (?:\[[^\]]*\] )?(.+)$", _take_error),
+    (r"\b(Unable to load external delegate from .+)$", _take_error),
 )
 """Pattern of a line -> what it adds to the record."""
 

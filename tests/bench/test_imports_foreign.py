@@ -66,7 +66,13 @@ def test_litert_benchmark_is_read() -> None:
 
 @pytest.mark.parametrize(
     ("name", "status"),
-    [("not_delegated.txt", "not_delegated"), ("custom_op.txt", "failed"), ("partly.txt", "ok")],
+    [
+        ("not_delegated.txt", "not_delegated"),
+        ("custom_op.txt", "failed"),
+        ("xnnpack_failed.txt", "failed"),
+        ("xnnpack_took_nothing.txt", "not_delegated"),
+        ("partly.txt", "ok"),
+    ],
 )
 def test_the_status_is_what_happened(name: str, status: str) -> None:
     """A delegate that took nothing is its own class of result; a failure keeps the tool's reason."""

@@ -57,6 +57,8 @@ def test_the_profile_is_that_of_the_inferences() -> None:
     [
         ("not_delegated.txt", Delegation("DummyDelegate", "none", 0, 1, 0)),
         ("partly.txt", Delegation("DummyDelegate", "some", 9, 60, 9)),
+        ("xnnpack.txt", Delegation("XNNPACK", "all")),
+        ("xnnpack_took_nothing.txt", Delegation("XNNPACK", "none")),
         ("xnnpack_forms.txt", Delegation("TfLiteXNNPackDelegate", "some", 190, 200, 3)),
         ("block_forms.txt", Delegation("TfLiteXNNPackDelegate", "all", 7, 7, 1)),
         ("logcat_forms.txt", Delegation("NNAPI", "some")),
@@ -74,6 +76,7 @@ def test_what_a_delegate_took_is_read(name: str, found: Delegation) -> None:
         ("op_version.txt", "FULLY_CONNECTED"),
         ("garbage.txt", "Flatbuffer"),
         ("no_library.txt", "none.so"),
+        ("xnnpack_failed.txt", "failed to setup XNNPACK runtime"),
     ],
 )
 def test_a_run_that_failed_says_why_and_measures_nothing(name: str, word: str) -> None:
@@ -81,6 +84,24 @@ def test_a_run_that_failed_says_why_and_measures_nothing(name: str, word: str) -
     run = _run(name)
     assert run.measured is None
     assert word in " ".join(run.errors)
+
+
+def test_calls_that_failed_are_no_measurement() -> None:
+    """The tool goes on when every call fails, and prints how fast they failed: 9 microseconds for a whole network."""
+    text = (GOLDEN / "xnnpack_failed.txt").read_text()
+    assert "count=4076 first=4874 curr=7 min=7 max=4874 avg=9.2787" in text
+    (run,) = runs_from_text(text.replace("ERROR: Benchmarking failed.", ""))
+    assert run.measured is None
+    assert len(run.errors) == 3, "each complaint once, however often it was made"
+
+
+def test_the_profile_of_a_delegate_is_read() -> None:
+    """XNNPACK's own kernels, in run order."""
+    run = _run("xnnpack_profile.txt")
+    assert run.operators[1].kind == "Convolution (NHWC, QC8) DWConv"
+    assert run.operators[1].name == "Delegate/Convolution (NHWC, QC8) DWConv:1"
+    assert run.measured is not None
+    assert sum(row.mean_ms for row in run.operators) == pytest.approx(run.measured.mean, rel=0.1)
 
 
 def test_newer_builds_give_percentiles() -> None:
