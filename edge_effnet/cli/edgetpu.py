@@ -11,6 +11,7 @@ __all__ = ["VERBS", "app"]
 VERBS: dict[str, str] = {
     "check": "edge_effnet.cli.edgetpu_check:check",
     "compile": "edge_effnet.cli.edgetpu_compile:compile_model",
+    "estimate": "edge_effnet.cli.edgetpu_estimate:estimate",
 }
 """Verb -> "module:function"."""
 

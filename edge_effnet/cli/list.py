@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from edge_effnet.cli.console import print_json, print_lines, print_table
+from edge_effnet.errors import UnknownNameError
 from edge_effnet.variants.cost import cost, short_count
 from edge_effnet.variants.scale import architecture
 from edge_effnet.variants.table import VARIANTS
@@ -16,13 +17,24 @@ if TYPE_CHECKING:
 
 __all__ = ["list_variants", "variant_record"]
 
+_TARGETS = ("edgetpu",)
 _COLUMNS = (
     "model", "px", "parameters", "MACs", "MACs published", "activation", "SE", "top-1 %", "top-5 %",
 )  # fmt: skip
 
 
-def list_variants(as_json: bool = typer.Option(False, "--json", help="One JSON array on stdout.")) -> None:
+def list_variants(
+    target: str | None = typer.Option(None, "--target", help="edgetpu: what each would do on an Edge TPU."),
+    as_json: bool = typer.Option(False, "--json", help="One JSON array on stdout."),
+) -> None:
     """List every variant: resolution, parameters, multiply-adds, activation and published accuracy."""
+    if target is not None:
+        if target not in _TARGETS:
+            raise UnknownNameError("target", target, _TARGETS)
+        from edge_effnet.cli.list_edgetpu import list_for_edgetpu
+
+        list_for_edgetpu(as_json=as_json)
+        return
     records = [variant_record(variant) for variant in VARIANTS.values()]
     if as_json:
         print_json(records)

@@ -1,0 +1,90 @@
+"""Every variant on the Edge TPU, from the table alone: what would be mapped, memory, estimates, and what was published."""
+
+from __future__ import annotations
+
+from collections import Counter
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
+
+from edge_effnet.edgetpu.estimate import CLOCKS_MHZ, fitted
+from edge_effnet.edgetpu.outlook import outlook_of_variant
+from edge_effnet.inspect.edgetpu_layers import ACTIVATION_MEMORY_BYTES
+from edge_effnet.variants import VARIANTS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from edge_effnet.inspect.edgetpu_layers import EdgeLayer
+
+__all__ = ["INT8_TOP1", "LARGE_MEAN_PLACES", "catalogue", "catalogue_record", "risks_of"]
+
+INT8_TOP1: Final[Mapping[str, float]] = MappingProxyType(
+    {
+        "lite0": 74.4, "lite1": 75.9, "lite2": 77.0, "lite3": 79.0, "lite4": 80.2,
+        "edgetpu-s": 77.0, "edgetpu-m": 78.6, "edgetpu-l": 80.2,
+    }
+)  # fmt: skip
+"""Variant -> top-1 in percent after post-training quantisation, as tensorflow/tpu, models/official/efficientnet, lite/README.md
+and edgetpu/README.md give it."""
+
+LARGE_MEAN_PLACES: Final = 112 * 112
+"""Places from which on MEAN is a risk; `convert --target edgetpu` has average pooling there."""
+
+
+def catalogue(link: str = "usb3") -> list[dict[str, Any]]:
+    """Return the record of every variant, in the order of the table."""
+    return [catalogue_record(model, link) for model in VARIANTS]
+
+
+def catalogue_record(model: str, link: str = "usb3") -> dict[str, Any]:
+    """Return what is predicted, estimated and published for one variant.
+
+    Raises:
+        UnknownNameError: There is no such variant or link.
+    """
+    by_clock = {clock: outlook_of_variant(model, clock_mhz=clock, link=link) for clock in sorted(CLOCKS_MHZ)}
+    first = by_clock[CLOCKS_MHZ[0]]
+    record = first.as_json()
+    published = [
+        {key: row[key] for key in ("ms", "clock_mhz", "link", "source")}
+        for row in fitted()["rows"]
+        if row["model"] == model
+    ]
+    return {
+        "id": model,
+        "resolution_px": VARIANTS[model].resolution_px,
+        "link": link,
+        "predicted": {
+            "mapped_ops": record["mapped_ops"],
+            "total_ops": record["mapped_ops"] + record["cpu_ops"],
+            "operators": dict(Counter(layer.op for layer in first.layers)),
+            **record["memory"],
+            "risks": risks_of(first.layers),
+        },
+        "estimate": [
+            {"clock_mhz": clock, "ms": found.estimate_ms, "low_ms": found.low_ms, "high_ms": found.high_ms}
+            for clock, found in by_clock.items()
+        ],
+        "published": {
+            "latency": published,
+            "top1": VARIANTS[model].published.top1,
+            "int8_top1": INT8_TOP1.get(model),
+        },
+    }
+
+
+def risks_of(layers: Sequence[EdgeLayer]) -> list[str]:
+    """Return what may keep a network from being mapped as predicted, a few words each."""
+    found = []
+    most = max(layer.live_bytes for layer in layers)
+    if most > ACTIVATION_MEMORY_BYTES:
+        found.append(f"activations {most / 2**20:.1f} MiB")
+    if any(layer.op == "MEAN" and _places(layer) >= LARGE_MEAN_PLACES for layer in layers):
+        found.append("large MEAN")
+    if any(layer.op == "MUL" and layer.input_bytes < 2 * layer.output_bytes for layer in layers):
+        found.append("SE unproven")
+    return found
+
+
+def _places(layer: EdgeLayer) -> int:
+    return layer.input_shape[0] * layer.input_shape[1]
