@@ -11,14 +11,24 @@ TOOL = $(addprefix $(L)/tools/benchmark/, benchmark_main benchmark_model benchma
        $(L)/delegates/external/external_delegate
 DUMMY = $(addprefix $(L)/delegates/utils/, dummy_delegate/dummy_delegate dummy_delegate/external_delegate_adaptor \
          simple_delegate) $(L)/delegates/utils $(L)/tools/command_line_flags $(L)/tools/tool_params
-# The library was built without XNNPACK; the packaged headers lack one include of <cstdint>.
-FLAGS = -O1 -w -fPIC -std=c++17 -DTFLITE_WITHOUT_XNNPACK -include cstdint -Itf -I/usr/include/gemmlowp
+XNNPACK = $(addprefix $(L)/delegates/xnnpack/, xnnpack_delegate quantization_util) \
+          $(L)/tools/delegates/xnnpack_delegate_provider $(L)/core/acceleration/configuration/c/xnnpack_plugin
+# The packaged headers lack one include of <cstdint>.
+FLAGS = -O1 -w -fPIC -std=c++17 -include cstdint -Itf -I/usr/include/gemmlowp
+# Quantised operators have to be switched on, as TensorFlow's own build does.
+QUANTISED = -DXNNPACK_DELEGATE_ENABLE_QS8=1 -DXNNPACK_DELEGATE_ENABLE_QU8=1
+LIBRARIES = -ltensorflow-lite -ldl -lpthread $(wildcard /usr/lib/*/libabsl_*.so)
 
-all: benchmark_model dummy.so
-benchmark_model: $(addsuffix .o, $(addprefix o/, $(TOOL)))
-	g++ -o $@ $^ -ltensorflow-lite -ldl -lpthread $(wildcard /usr/lib/*/libabsl_*.so)
+all: benchmark_model benchmark_plain dummy.so
+benchmark_model: $(addsuffix .o, $(addprefix x/, $(TOOL) $(XNNPACK)))
+	g++ -o $@ $^ -lXNNPACK -lpthreadpool $(LIBRARIES)
+benchmark_plain: $(addsuffix .o, $(addprefix o/, $(TOOL)))
+	g++ -o $@ $^ $(LIBRARIES)
 dummy.so: $(addsuffix .o, $(addprefix o/, $(DUMMY)))
 	g++ -shared -o $@ $^ -ltensorflow-lite
+x/%.o: %.cc
+	@mkdir -p $(@D)
+	g++ $(FLAGS) $(QUANTISED) -c $< -o $@
 o/%.o: %.cc
 	@mkdir -p $(@D)
-	g++ $(FLAGS) -c $< -o $@
+	g++ $(FLAGS) -DTFLITE_WITHOUT_XNNPACK -c $< -o $@

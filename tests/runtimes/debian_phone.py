@@ -64,6 +64,7 @@ class Phone:
     Attributes:
         root: Its file system.
         tool: benchmark_model for it.
+        plain_tool: The same, built without XNNPACK.
         adb: Program that is adb inside its network.
         process: The daemon, in a group of its own.
     """
@@ -72,6 +73,7 @@ class Phone:
 
     def __init__(self, root: Path, work: Path, disk: str) -> None:
         self.root, self.tool = root, root / "src" / "benchmark_model"
+        self.plain_tool = root / "src" / "benchmark_plain"
         self.hot(0)
         script = _START.format(root=root, disk=disk)
         self._log = (work / "adbd.log").open("wb")

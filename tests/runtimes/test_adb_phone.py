@@ -113,7 +113,7 @@ def test_what_the_real_tool_refuses_has_its_own_class(phone: Phone, tmp_path: Pa
     found = _measure(
         _job(tmp_path, TinyModel(weights, operator=schema.BuiltinOperator.CUSTOM, custom="Invented")),
         _job(tmp_path, b"garbage" * 20),
-        _job(tmp_path, engine="xnnpack"),
+        _job(tmp_path, engine="gpu"),
         _job(tmp_path, engine=f"delegate:{dummy}", library=dummy),
         _job(tmp_path, engine="delegate:/src/none.so", library="/src/none.so"),
         _job(tmp_path),
@@ -127,10 +127,28 @@ def test_what_the_real_tool_refuses_has_its_own_class(phone: Phone, tmp_path: Pa
         "ok",
     ]
     assert "no operator Invented" in str(found[0].error)
-    assert "no engine xnnpack" in str(found[2].error)
+    assert "no engine gpu" in str(found[2].error)
     assert found[3].delegation is not None
     assert (found[3].delegation.delegated, found[3].delegation.total) == (0, 1)
     assert "none.so" in str(found[4].error)
+
+
+@needs_phone
+@pytest.mark.slow
+def test_xnnpack_is_what_ran_or_it_is_no_result(
+    phone: Phone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With XNNPACK in the tool its delegate takes the graph; in a build without it the flag is unknown, and nothing is measured."""
+    job = _job(tmp_path, engine="xnnpack")
+    (found,) = _measure(job)
+    assert found.status == "ok", found.error
+    assert found.delegation is not None
+    assert (found.delegation.name, found.delegation.extent) == ("XNNPACK", "all")
+    monkeypatch.setenv("EDGE_EFFNET_BENCHMARK_MODEL", str(phone.plain_tool))
+    (found,) = _measure(job)
+    assert found.status == "missing"
+    assert "no engine xnnpack" in str(found.error)
+    assert not found.runs
 
 
 @needs_phone
