@@ -17,17 +17,16 @@ The steps, in order, which `Preprocessing.to_record` also writes into ``contract
 
 from __future__ import annotations
 
-import math
 import os
 import struct
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from PIL import Image
 
-from edge_effnet.errors import DataError, UnknownNameError, UsageError
+from edge_effnet.errors import DataError
+from edge_effnet.preprocessing import IMAGE_SUFFIXES, RECORD_SCHEMA, Preprocessing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -39,6 +38,7 @@ if TYPE_CHECKING:
 __all__ = [
     "IMAGE_SUFFIXES",
     "MAX_PIXELS",
+    "RECORD_SCHEMA",
     "RESAMPLE_FILTERS",
     "Preprocessing",
     "list_images",
@@ -48,17 +48,8 @@ __all__ = [
     "preprocess_array",
 ]
 
-RECORD_SCHEMA: Final = "edge-effnet/preprocessing/1"
-"""Changes whenever the same file could give other pixels."""
-
 MAX_PIXELS: Final = 64_000_000
 """Largest picture that is decoded: above any phone's full-resolution mode, 256 MB as RGBA."""
-
-MAX_RESOLUTION_PX: Final = 4096
-
-IMAGE_SUFFIXES: Final = frozenset(
-    {".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"},
-)
 
 RESAMPLE_FILTERS: Final[Mapping[str, Image.Resampling]] = {
     "bicubic": Image.Resampling.BICUBIC,
@@ -99,76 +90,6 @@ _DECODE_ERRORS: Final = (
     Image.DecompressionBombError,
     Warning,
 )
-
-
-@dataclass(frozen=True)
-class Preprocessing:
-    """How a picture of any size becomes the square that the network sees.
-
-    Attributes:
-        resolution_px: Side of the square, in pixels.
-        crop_fraction: Side of the central crop as a fraction of the short side, in (0, 1], before resizing.
-        resample: Resampling filter, a key of `RESAMPLE_FILTERS`.
-    """
-
-    resolution_px: int
-    crop_fraction: float = 0.875
-    resample: str = "bicubic"
-
-    def __post_init__(self) -> None:
-        if not 1 <= self.resolution_px <= MAX_RESOLUTION_PX:
-            raise UsageError(
-                "the resolution is out of range",
-                got=self.resolution_px,
-                allowed=f"1 to {MAX_RESOLUTION_PX} px",
-            )
-        if not 0.0 < self.crop_fraction <= 1.0:
-            raise UsageError(
-                "the crop fraction is out of range", got=self.crop_fraction, allowed="above 0, at most 1"
-            )
-        if self.resample not in RESAMPLE_FILTERS:
-            raise UnknownNameError("resampling filter", self.resample, RESAMPLE_FILTERS)
-
-    @property
-    def id(self) -> str:
-        """A name that is the same exactly when the pixels are, for example ``square-0.875-bicubic-224px-v1``."""
-        version = RECORD_SCHEMA.rsplit("/", 1)[1]
-        return f"square-{self.crop_fraction:g}-{self.resample}-{self.resolution_px}px-v{version}"
-
-    def crop_side_px(self, width_px: int, height_px: int) -> int:
-        """Return the side of the central square that is cut from a picture of this size."""
-        return max(1, math.floor(self.crop_fraction * min(width_px, height_px) + 0.5))
-
-    def to_record(self) -> dict[str, Any]:
-        """Return what ``contract.json`` says: the three choices and the fixed rules of this module."""
-        return {"schema": RECORD_SCHEMA, **asdict(self), **_FIXED_RULES}
-
-    @classmethod
-    def from_record(cls, record: Mapping[str, Any]) -> Preprocessing:
-        """Read back what `to_record` wrote.
-
-        Raises:
-            DataError: The record is of another schema, or a field is missing or unusable.
-        """
-        if record.get("schema") != RECORD_SCHEMA:
-            raise DataError(
-                "the preprocessing record is unusable", got=record.get("schema"), allowed=RECORD_SCHEMA
-            )
-        try:
-            return cls(int(record["resolution_px"]), float(record["crop_fraction"]), str(record["resample"]))
-        except (KeyError, TypeError, ValueError, UsageError) as error:
-            raise DataError("the preprocessing record is unusable", got=str(error)) from error
-
-
-_FIXED_RULES: Final[Mapping[str, Any]] = {
-    "colour": "RGB",
-    "layout": "HWC",
-    "dtype": "uint8",
-    "orientation": "exif",
-    "alpha_over": "white",
-    "crop": "central square, side floor(crop_fraction * short side + 0.5), offset (length - side) / 2",
-    "antialias": True,
-}
 
 
 def load_pixels(path: Path, preprocessing: Preprocessing) -> Pixels:

@@ -27,12 +27,14 @@ ALLOWED: dict[str, set[str]] = {
     "artifacts": {"errors"},
     "process": {"errors"},
     "environment": {"errors", "process"},
-    "images": {"errors"},
+    "preprocessing": {"errors"},
+    "images": {"errors", "preprocessing"},
     "proportions": set(),
     "schemas": {"errors"},
     "variants": {"errors"},
     "runtimes": BASE | {"process", "environment"},
     "inspect": BASE,
+    "model_contract": BASE | {"inspect", "preprocessing"},
     "calibrate": BASE | {"images"},
     "models": BASE | {"variants"},
     "train": BASE | {"models", "calibrate", "images"},
@@ -53,7 +55,8 @@ ALLOWED: dict[str, set[str]] = {
         "runtimes",
         "images",
     },
-    "evaluate": BASE | {"models", "convert", "inspect", "verify", "runtimes", "images", "proportions"},
+    "evaluate": BASE
+    | {"models", "convert", "inspect", "verify", "runtimes", "images", "proportions", "model_contract"},
     "tune": BASE
     | {
         "models",
@@ -72,13 +75,14 @@ ALLOWED: dict[str, set[str]] = {
     "quickstart": BASE | {"bench", "calibrate", "convert", "inspect", "evaluate", "runtimes", "images"},
     "edgetpu": BASE | {"process", "environment", "inspect", "variants"},
     "bench": BASE | {"process", "environment", "inspect", "runtimes", "variants"},
+    "demo": BASE | {"process", "inspect", "runtimes", "bench", "images", "preprocessing", "model_contract"},
     "report": BASE | {"environment", "schemas", "proportions"},
     "config": BASE | {"models", "calibrate", "quantize", "convert", "runtimes", "report"},
     "chain": BASE | {"config", "process"},
     "__main__": {"cli"},
     "cli": BASE
     | {"variants", "train", "qat", "convert", "inspect", "verify", "evaluate", "tune", "quickstart"}
-    | {"bench", "report", "chain", "config", "runtimes", "environment", "edgetpu"},
+    | {"bench", "report", "chain", "config", "runtimes", "environment", "edgetpu", "demo"},
 }
 """Part of the package -> the parts that it may import: the line of the pipeline, read backwards."""
 

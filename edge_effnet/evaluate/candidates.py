@@ -10,9 +10,15 @@ from edge_effnet.artifacts import sha256_of_bytes
 from edge_effnet.convert.contract import tool_versions
 from edge_effnet.errors import DataError, UsageError
 from edge_effnet.evaluate.classes import ModelClasses
-from edge_effnet.evaluate.contract import ModelContract, find_contract, labels_from_archive
 from edge_effnet.images import Preprocessing
 from edge_effnet.inspect import read_model_bytes
+from edge_effnet.inspect.declared import ends_in_softmax
+from edge_effnet.model_contract import (
+    ModelContract,
+    find_contract,
+    labels_from_archive,
+    preprocessing_of_model,
+)
 from edge_effnet.runtimes import Available, engine
 
 if TYPE_CHECKING:
@@ -21,7 +27,6 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from edge_effnet import inspect
     from edge_effnet.images import Pixels
     from edge_effnet.models import BuiltModel
     from edge_effnet.runtimes.base import Floats, Probe
@@ -37,7 +42,6 @@ __all__ = [
 
 KERAS_PREFIX = "keras:"
 _NAMED_WEIGHTS = frozenset({"imagenet", "random"})
-_PASSES_PROBABILITIES = frozenset({"QUANTIZE", "DEQUANTIZE", "RESHAPE", "SQUEEZE"})
 
 
 class BatchScorer(Protocol):
@@ -105,14 +109,14 @@ def candidate_from_tflite(path: Path, engine_name: str) -> Candidate:
     outputs = model.output.shape[-1]
     contract = find_contract(path, content, graph.metadata)
     names = contract.labels if contract and contract.labels else labels_from_archive(content, outputs)
-    preprocessing, notes = _preprocessing(path, model.input.shape, model.input.dtype, contract)
+    preprocessing, notes = preprocessing_of_model(path, model.input.shape, model.input.dtype, contract)
     return Candidate(
         str(path),
         engine_name,
         _library(runtime.probe()),
         ModelClasses(outputs, names),
         preprocessing,
-        _ends_in_softmax(graph),
+        ends_in_softmax(graph),
         contract,
         notes,
         sha256_of_bytes(content),
@@ -152,36 +156,3 @@ def candidate_from_built(argument: str, built: BuiltModel) -> Candidate:
 
 def _library(state: Probe) -> str:
     return state.version if isinstance(state, Available) else ""
-
-
-def _preprocessing(
-    path: Path, shape: tuple[int, ...], dtype: str, contract: ModelContract | None
-) -> tuple[Preprocessing, tuple[str, ...]]:
-    """Return how pictures become this model's input, and what had to be assumed."""
-    _, height_px, width_px, _ = shape
-    if height_px != width_px:
-        raise DataError("the model's input is not square", got=f"{path}: {height_px} x {width_px} px")
-    if contract is not None and contract.preprocessing is not None:
-        if contract.preprocessing.resolution_px != height_px:
-            raise DataError(
-                "the contract and the model's input disagree",
-                got=f"{contract.preprocessing.resolution_px} px in {contract.origin}, {height_px} px in the model",
-            )
-        return contract.preprocessing, ()
-    assumed = Preprocessing(height_px)
-    pixels = "pixels 0..255 as floats" if dtype == "float32" else f"raw pixels as {dtype}"
-    note = f"{path} carries no preprocessing contract: assumed {assumed.id} and {pixels}"
-    return assumed, (note,)
-
-
-def _ends_in_softmax(model: inspect.Model) -> bool:
-    """Return whether the model's output is a softmax, possibly behind a change of type or shape."""
-    graph = model.subgraphs[0]
-    producers = graph.producers
-    index = graph.outputs[0] if graph.outputs else -1
-    for _ in range(len(graph.operators)):
-        operator = producers.get(index)
-        if operator is None or operator.builtin not in _PASSES_PROBABILITIES:
-            return operator is not None and operator.builtin == "SOFTMAX"
-        index = operator.inputs[0] if operator.inputs else -1
-    return False

@@ -15,7 +15,7 @@ import edge_effnet.models
 from edge_effnet import inspect
 from edge_effnet.errors import DataError, EnvironmentFault, UnknownNameError, UsageError
 from edge_effnet.evaluate import candidate_from_argument, candidate_from_tflite
-from edge_effnet.evaluate.candidates import _ends_in_softmax
+from edge_effnet.inspect.declared import ends_in_softmax
 from edge_effnet.images import Preprocessing
 
 if TYPE_CHECKING:
@@ -101,12 +101,12 @@ def test_a_softmax_at_the_end_is_seen_through_changes_of_type(
     operators: list[tuple[str, int, int]], expected: bool
 ) -> None:
     """A second softmax over probabilities would flatten every confidence."""
-    assert _ends_in_softmax(_graph(*operators)) is expected
+    assert ends_in_softmax(_graph(*operators)) is expected
 
 
 def test_a_circle_of_operators_does_not_hang() -> None:
     """A hostile graph may feed an operator from itself."""
-    assert _ends_in_softmax(_graph(("RESHAPE", 2, 1), ("RESHAPE", 1, 2))) is False
+    assert ends_in_softmax(_graph(("RESHAPE", 2, 1), ("RESHAPE", 1, 2))) is False
 
 
 def test_a_float_network_is_built_by_id_with_its_own_crop(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -149,7 +149,7 @@ def test_a_keras_argument_without_an_id_is_a_usage_error() -> None:
 
 
 @pytest.mark.shared
-def test_a_published_classifier_ends_in_softmax(shared: Path) -> None:
+def test_a_published_classifierends_in_softmax(shared: Path) -> None:
     """MobileNetV2 of the Coral model zoo gives probabilities, with a background class in front."""
     path = shared / "data" / "weights" / "mobilenet_v2_ptq_int8.tflite"
     found = candidate_from_tflite(path, "xnnpack")

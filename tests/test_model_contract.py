@@ -1,4 +1,4 @@
-"""evaluate.contract: what a model says about itself."""
+"""model_contract: what a model says about itself."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import pytest
 from edge_effnet.artifacts import sha256_of_bytes
 from edge_effnet.convert.contract import CONTRACT_NAME
 from edge_effnet.errors import DataError
-from edge_effnet.evaluate.contract import find_contract, labels_from_archive
 from edge_effnet.images import Preprocessing
+from edge_effnet.model_contract import find_contract, labels_from_archive
 
 if TYPE_CHECKING:
     from pathlib import Path

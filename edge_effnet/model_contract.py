@@ -9,15 +9,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from edge_effnet.artifacts import sha256_of_bytes
-from edge_effnet.convert.contract import CONTRACT_NAME
 from edge_effnet.errors import DataError
-from edge_effnet.images import RECORD_SCHEMA, Preprocessing
+from edge_effnet.inspect.declared import CONTRACT_NAME
+from edge_effnet.preprocessing import RECORD_SCHEMA, Preprocessing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-__all__ = ["ModelContract", "find_contract", "labels_from_archive"]
+__all__ = ["ModelContract", "find_contract", "labels_from_archive", "preprocessing_of_model"]
 
 _SIDECAR = "contract.json"
 _MAX_LABELS_BYTES = 4 << 20  # 1,000 ImageNet names are 30 kB; a bomb in the archive is not unpacked
@@ -25,7 +25,7 @@ _MAX_LABELS_BYTES = 4 << 20  # 1,000 ImageNet names are 30 kB; a bomb in the arc
 
 @dataclass(frozen=True)
 class ModelContract:
-    """The part of a contract that an evaluation needs.
+    """The part of a contract that whoever runs the model needs.
 
     Attributes:
         origin: Where it was found.
@@ -141,3 +141,33 @@ def labels_from_archive(content: bytes, outputs: int) -> tuple[str, ...] | None:
     except (zipfile.BadZipFile, UnicodeDecodeError, OSError, ValueError, NotImplementedError, RuntimeError):
         return None  # what follows the flatbuffer is not an archive of ours: names are a convenience
     return None
+
+
+def preprocessing_of_model(
+    path: Path, shape: tuple[int, ...], dtype: str, contract: ModelContract | None
+) -> tuple[Preprocessing, tuple[str, ...]]:
+    """Return how pictures become this model's input, and what had to be assumed.
+
+    Args:
+        path: The model, for messages.
+        shape: Of its input, ``(1, height, width, 3)``.
+        dtype: Of its input.
+        contract: What it says about itself, if anything.
+
+    Raises:
+        DataError: The input is not square, or the contract says another size.
+    """
+    _, height_px, width_px, _ = shape
+    if height_px != width_px:
+        raise DataError("the model's input is not square", got=f"{path}: {height_px} x {width_px} px")
+    if contract is not None and contract.preprocessing is not None:
+        if contract.preprocessing.resolution_px != height_px:
+            raise DataError(
+                "the contract and the model's input disagree",
+                got=f"{contract.preprocessing.resolution_px} px in {contract.origin}, {height_px} px in the model",
+            )
+        return contract.preprocessing, ()
+    assumed = Preprocessing(height_px)
+    pixels = "pixels 0..255 as floats" if dtype == "float32" else f"raw pixels as {dtype}"
+    note = f"{path} carries no preprocessing contract: assumed {assumed.id} and {pixels}"
+    return assumed, (note,)
