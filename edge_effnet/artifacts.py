@@ -78,10 +78,11 @@ def check_output(path: Path, *, force: bool) -> None:
 
 
 @contextlib.contextmanager
-def atomic_output(path: Path, *, force: bool = False) -> Iterator[Path]:
+def atomic_output(path: Path, *, force: bool = False, suffix: str = ".part") -> Iterator[Path]:
     """Yield a temporary path beside ``path``; rename it onto ``path`` when the block ends well.
 
-    On any exception, Ctrl-C included, the temporary file is removed and ``path`` is as it was.
+    On any exception, Ctrl-C included, the temporary file is removed and ``path`` is as it was. The temporary name ends in
+    ``suffix``, for libraries that tell a format by it.
 
     Raises:
         OutputExistsError: The file is there and ``force`` is false.
@@ -89,7 +90,7 @@ def atomic_output(path: Path, *, force: bool = False) -> Iterator[Path]:
     """
     check_output(path, force=force)
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=suffix, dir=path.parent)
     except OSError as error:
         raise EnvironmentFault(
             f"cannot write beside {path}: {error.strerror}", hint="free some space"

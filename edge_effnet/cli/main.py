@@ -27,6 +27,7 @@ VERBS: dict[str, str] = {
     "bench": "edge_effnet.cli.bench:bench",
     "profile": "edge_effnet.cli.profile:profile",
     "edgetpu": "edge_effnet.cli.edgetpu:app",
+    "demo": "edge_effnet.cli.demo:app",
     "run": "edge_effnet.cli.run:run",
     "doctor": "edge_effnet.cli.doctor:doctor",
     "report": "edge_effnet.cli.report:report",

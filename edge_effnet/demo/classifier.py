@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from edge_effnet.demo.source import Frame
+    from edge_effnet.model_contract import ModelContract
     from edge_effnet.runtimes.base import Floats, Tensor
     from edge_effnet.runtimes.connection import RemoteModel
     from edge_effnet.runtimes.targets import WorkerTarget
@@ -114,14 +115,22 @@ def load_classifier(
         model = runs_it.load_on(connection, path, threads)
         outputs = model.output.shape[-1]
         preprocessing, notes = preprocessing_of_model(path, model.input.shape, model.input.dtype, contract)
-        names = contract.labels if contract and contract.labels else labels_from_archive(content, outputs)
-        if names is not None and len(names) != outputs:
-            raise DataError("the labels do not fit the model", got=f"{len(names)} labels, {outputs} outputs")
-        if names is None:
-            notes = (*notes, f"{path} carries no labels: classes are shown by number")
-            names = tuple(f"class {index}" for index in range(outputs))
+        names, more = _labels(path, content, contract, outputs)
         facts = (path, sha256_of_bytes(content), engine, place, threads, names, ends_in_softmax(graph))
-        return Classifier(*facts, model, Resizer(preprocessing), notes)
+        return Classifier(*facts, model, Resizer(preprocessing), (*notes, *more))
     except BaseException:
         connection.close()
         raise
+
+
+def _labels(
+    path: Path, content: bytes, contract: ModelContract | None, outputs: int
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the name of each output, and what had to be assumed."""
+    names = contract.labels if contract and contract.labels else labels_from_archive(content, outputs)
+    if names is None:
+        note = f"{path} carries no labels: classes are shown by number"
+        return tuple(f"class {index}" for index in range(outputs)), (note,)
+    if len(names) != outputs:
+        raise DataError("the labels do not fit the model", got=f"{len(names)} labels, {outputs} outputs")
+    return names, ()

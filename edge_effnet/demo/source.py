@@ -69,6 +69,7 @@ def cv2_module() -> Any:
         EnvironmentFault: It is not installed.
     """
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # before it is loaded: the messages are ours
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
     try:
         import cv2
     except ImportError as error:
@@ -76,7 +77,6 @@ def cv2_module() -> Any:
             f"OpenCV cannot be loaded: {error}",
             hint="pip install 'edge-effnet[camera]', without a display 'edge-effnet[camera-headless]'; never both",
         ) from error
-    cv2.setLogLevel(0)
     return cv2
 
 
