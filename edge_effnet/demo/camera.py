@@ -202,6 +202,7 @@ def run_camera(request: CameraRequest, reporter: Reporter) -> dict[str, Any]:
             note=lambda text: reporter.note("warning", text),
         )
         with contextlib.closing(reader), contextlib.ExitStack() as outputs:
+            _leave_cores_to_the_network(outputs)
             show = _Show(request, classifier, source, cv2)
             show.log = outputs.enter_context(frame_log(request.jsonl, force=request.force))
             if request.save is not None:
@@ -224,9 +225,17 @@ def run_camera(request: CameraRequest, reporter: Reporter) -> dict[str, Any]:
                 reporter.note("skipped", text)
             if show.frames == 0:
                 raise DataError("the source gave no frame", got=source.name)
-            record = {"summary": _summary(classifier, source, reader, show, stopped)}
+            record = {"schema_version": 1, "summary": _summary(classifier, source, reader, show, stopped)}
             write_line(show.log, record)
     return record
+
+
+def _leave_cores_to_the_network(outputs: contextlib.ExitStack) -> None:
+    """Keep numpy's small products on one thread: its idle threads spin, and take the cores that the network needs."""
+    with contextlib.suppress(ImportError):  # a device may have numpy alone: slower, and right
+        from threadpoolctl import threadpool_limits
+
+        outputs.enter_context(threadpool_limits(1, user_api="blas"))
 
 
 def _loop(request: CameraRequest, classifier: Classifier, reader: Reader, show: _Show, *, live: bool) -> str:

@@ -29,8 +29,8 @@ _DESIGN_PX: Final = 480
 def plain_text(text: str, length: int = 34) -> str:
     """Return the first name of a label in the letters that OpenCV's font has, shortened."""
     first = text.split(",", maxsplit=1)[0].strip()
-    ascii_text = unicodedata.normalize("NFKD", first).encode("ascii", "replace").decode()
-    clean = "".join(letter if letter.isprintable() else "?" for letter in ascii_text)
+    letters = (one for one in unicodedata.normalize("NFKD", first) if not unicodedata.combining(one))
+    clean = "".join(letter if letter.isascii() and letter.isprintable() else "?" for letter in letters)
     return clean if len(clean) <= length else clean[: length - 3] + "..."
 
 

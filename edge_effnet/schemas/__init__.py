@@ -22,6 +22,7 @@ SCHEMA_NAMES = (
     "quickstart",
     "bench",
     "profile",
+    "demo-camera",
     "edgetpu-check",
     "edgetpu-compile",
     "doctor",

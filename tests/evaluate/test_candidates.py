@@ -15,8 +15,8 @@ import edge_effnet.models
 from edge_effnet import inspect
 from edge_effnet.errors import DataError, EnvironmentFault, UnknownNameError, UsageError
 from edge_effnet.evaluate import candidate_from_argument, candidate_from_tflite
-from edge_effnet.inspect.declared import ends_in_softmax
 from edge_effnet.images import Preprocessing
+from edge_effnet.inspect.declared import ends_in_softmax
 
 if TYPE_CHECKING:
     from pathlib import Path
