@@ -39,7 +39,7 @@ class _Pen:
 
     def __init__(self, cv2: Any, frame: Frame) -> None:
         self.cv2, self.frame = cv2, frame
-        self.scale = max(0.6, min(frame.shape[:2]) / _DESIGN_PX)
+        self.scale: float = max(0.6, min(frame.shape[:2]) / _DESIGN_PX)
 
     def px(self, size: float) -> int:
         return max(1, round(size * self.scale))

@@ -2,8 +2,8 @@
 
 The filter weights are computed as Pillow computes them, rounded to its 22 bits, and applied in its order: columns
 first, rounded to 8 bits, then rows. Sums are float32 instead of 32-bit integers, so that a value on the edge between
-two codes may fall on the other side: within 1 LSB. Recent Pillows (13.0 was seen) filter rows first where a picture
-is taller than 2 * width - resolution; there, in upright films, single values of a photograph differ from them by 1.
+two codes may fall on the other side: within 1 LSB. Which pass comes first is as in Pillow 13 (older ones begin with the
+columns always), see `_rows_come_first`.
 
 References:
     Pillow, src/libImaging/Resample.c: precompute_coeffs, normalize_coeffs_8bpc.
@@ -181,6 +181,15 @@ class Resizer:
             )
         rows, columns = self._axes(*frame.shape[:2])
         wanted = frame[rows.start : rows.stop, columns.start : columns.stop]
-        narrow = columns.apply(np.asarray(cv2.transpose(wanted), np.uint8))
-        square = rows.apply(np.asarray(cv2.transpose(narrow), np.uint8))
+        if self._rows_come_first(*frame.shape[:2]):
+            low = rows.apply(np.ascontiguousarray(wanted))
+            square = cv2.transpose(columns.apply(np.asarray(cv2.transpose(low), np.uint8)))
+        else:
+            narrow = columns.apply(np.asarray(cv2.transpose(wanted), np.uint8))
+            square = rows.apply(np.asarray(cv2.transpose(narrow), np.uint8))
         return np.asarray(cv2.cvtColor(square, cv2.COLOR_BGR2RGB), np.uint8)
+
+    def _rows_come_first(self, height_px: int, width_px: int) -> bool:
+        """Return whether Pillow 13 filters the rows first, as was found by trying: for pictures that are much taller than wide."""
+        size = self.preprocessing.resolution_px
+        return height_px > max(size, 2 * width_px - size)

@@ -13,14 +13,13 @@ from pathlib import Path
 import jsonschema
 import numpy as np
 import pytest
+from demo.stream_server import StreamServer
 from runtimes.tiny_models import colour_classifier
 
 from edge_effnet.cli.main import run
 from edge_effnet.schemas import read_schema
 
 cv2 = pytest.importorskip("cv2", reason="the extra edge-effnet[camera-headless] is not installed")
-
-from demo.stream_server import StreamServer
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 _CONTRACT = {
@@ -185,7 +184,7 @@ def test_the_demo_needs_neither_tensorflow_nor_pillow(model: Path, tmp_path: Pat
     writer.release()
     program = f"""
 import sys
-for name in ("PIL", "scipy", "jinja2", "pydantic", "psutil", "tensorflow", "matplotlib", "yaml", "threadpoolctl"):
+for name in ("PIL", "scipy", "jinja2", "psutil", "tensorflow", "matplotlib", "yaml", "threadpoolctl"):
     sys.modules[name] = None  # importing it fails
 from edge_effnet.cli.main import run
 sys.exit(run(["demo", "camera", "--headless", "--model", {str(model)!r}, "--source", {str(tmp_path / "a.mp4")!r},

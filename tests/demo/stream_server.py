@@ -6,7 +6,6 @@ import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-import cv2
 import numpy as np
 
 
@@ -14,6 +13,8 @@ class StreamServer:
     """Serves ``multipart/x-mixed-replace`` on the loopback address; each frame is one colour."""
 
     def __init__(self, colour: tuple[int, int, int] = (0, 0, 255), port: int = 0) -> None:
+        import cv2
+
         self.alive = True
         picture = np.full((48, 64, 3), colour, np.uint8)
         jpeg = cv2.imencode(".jpg", picture)[1].tobytes()

@@ -12,12 +12,9 @@ from typing import TYPE_CHECKING, Any
 import jsonschema
 import numpy as np
 import pytest
+from demo.stream_server import StreamServer
 from PIL import Image
 from runtimes.tiny_models import colour_classifier
-
-cv2 = pytest.importorskip("cv2", reason="the extra edge-effnet[camera-headless] is not installed")
-
-from demo.stream_server import StreamServer
 
 from edge_effnet.artifacts import sha256_of_bytes
 from edge_effnet.convert.contract import golden_vectors
@@ -32,6 +29,8 @@ from edge_effnet.schemas import read_schema
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+cv2 = pytest.importorskip("cv2", reason="the extra edge-effnet[camera-headless] is not installed")
 
 _BLUE_GREEN_RED = ((255, 30, 30), (30, 255, 30), (30, 30, 255))
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-cv2 = pytest.importorskip("cv2", reason="the extra edge-effnet[camera-headless] is not installed")
-
 from edge_effnet.demo.overlay import draw_overlay, plain_text
 from edge_effnet.demo.smooth import Guess
+
+cv2 = pytest.importorskip("cv2", reason="the extra edge-effnet[camera-headless] is not installed")
 
 _GUESSES = [Guess("water bottle, flask", 898, 0.83), Guess("pop bottle", 737, 0.1)]
 

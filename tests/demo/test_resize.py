@@ -5,12 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from edge_effnet.demo.resize import Resizer
 from edge_effnet.images import preprocess_array
 from edge_effnet.preprocessing import RESAMPLE_NAMES, Preprocessing
 
 pytest.importorskip("cv2", reason="the extra edge-effnet[camera-headless] is not installed")
-
-from edge_effnet.demo.resize import Resizer
 
 _RANDOM = np.random.default_rng(5)
 

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-cv2 = pytest.importorskip("cv2", reason="the extra edge-effnet[camera-headless] is not installed")
-
 from edge_effnet.demo.source import PictureSource, VideoSource, source_from_text
 from edge_effnet.errors import DataError, EnvironmentFault, UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+cv2 = pytest.importorskip("cv2", reason="the extra edge-effnet[camera-headless] is not installed")
 
 
 def _picture(path: Path, colour: tuple[int, int, int] = (255, 0, 0)) -> None:
