@@ -26,10 +26,8 @@ def bench(
         help="local, python:PATH, ssh://USER@HOST[:PORT], arm64:CORE or adb[:SERIAL]; repeatable.",
     ),
     threads: int = typer.Option(1, "--threads", help="Threads inside one inference."),
-    min_seconds: float = typer.Option(
-        3.0, "--min-seconds", help="Measured time of each contender, at least."
-    ),
-    min_runs: int = typer.Option(100, "--min-runs", help="Measured inferences of each contender, at least."),
+    min_seconds: float = typer.Option(3.0, "--min-seconds", help="Measured time of each, at least."),
+    min_runs: int = typer.Option(100, "--min-runs", help="Measured inferences of each, at least."),
     cpus: str | None = typer.Option(
         None, "--cpus", metavar="LIST", help="Stay on these cores, such as 0 or 0,2-3."
     ),

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from edge_effnet.artifacts import sha256_of_file
-from edge_effnet.errors import DataError, EdgeEffnetError, EnvironmentFault, UsageError
+from edge_effnet.errors import DataError, EnvironmentFault, UsageError
 from edge_effnet.process import Finished, TimeLimitFault, find_program, run_program
 
 if TYPE_CHECKING:
@@ -240,7 +240,7 @@ class Device:
             )
             if status:
                 raise _cannot_keep(path, self.serial, output)
-        except EdgeEffnetError:
+        except BaseException:
             self._forget(part)
             raise
         return there
@@ -258,7 +258,7 @@ class Device:
         if status:
             raise _cannot_keep(path, self.serial, output)
         timeout_s = _PATIENCE_S + size / _PUSH_BYTES_PER_S
-        done = self.adb.call("-s", self.serial, "push", str(path), there, timeout_s=timeout_s)
+        done = self.adb.call("-s", self.serial, "push", str(path.absolute()), there, timeout_s=timeout_s)
         if done.returncode:
             raise _cannot_keep(path, self.serial, done.text + "\n" + done.complaint)
 
