@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from edge_effnet.edgetpu.estimate import CLOCKS_MHZ, fitted
 from edge_effnet.edgetpu.outlook import outlook_of_variant
-from edge_effnet.inspect.edgetpu_layers import ACTIVATION_MEMORY_BYTES
+from edge_effnet.inspect.edgetpu_layers import ACTIVATION_MEMORY_BYTES, LARGE_MEAN_PLACES
 from edge_effnet.variants import VARIANTS
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from edge_effnet.inspect.edgetpu_layers import EdgeLayer
 
-__all__ = ["INT8_TOP1", "LARGE_MEAN_PLACES", "catalogue", "catalogue_record", "risks_of"]
+__all__ = ["INT8_TOP1", "catalogue", "catalogue_record", "risks_of"]
 
 INT8_TOP1: Final[Mapping[str, float]] = MappingProxyType(
     {
@@ -26,9 +26,6 @@ INT8_TOP1: Final[Mapping[str, float]] = MappingProxyType(
 )  # fmt: skip
 """Variant -> top-1 in percent after post-training quantisation, as tensorflow/tpu, models/official/efficientnet, lite/README.md
 and edgetpu/README.md give it."""
-
-LARGE_MEAN_PLACES: Final = 112 * 112
-"""Places from which on MEAN is a risk; `convert --target edgetpu` has average pooling there."""
 
 
 def catalogue(link: str = "usb3") -> list[dict[str, Any]]:

@@ -10,6 +10,7 @@ from edge_effnet.inspect.edgetpu_layers import (
     ACTIVATION_MEMORY_BYTES,
     CACHE_BUDGET_RANGE_BYTES,
     DEPTHWISE_ERROR,
+    LARGE_MEAN_PLACES,
     EdgeLayer,
 )
 from edge_effnet.inspect.edgetpu_limits import reduced_axes
@@ -23,10 +24,6 @@ if TYPE_CHECKING:
     from edge_effnet.inspect.records import Model
 
 __all__ = ["RULES", "findings_of"]
-
-_LARGE_MEAN: Final = 112 * 112
-"""Places from which on a MEAN is a risk: the squeeze-and-excite of a 224 px stem. 256 x 256 x 32 is known to abort the
-compiler (google-coral/edgetpu issue 183); what lies between is not known."""
 
 _UNREADABLE: Final = frozenset({"GELU"})
 """Operators whose number the compiler's reader (TFLite 2.5) does not know; also `BUILTIN_n`, which this package's does not."""
@@ -163,7 +160,7 @@ def large_mean(case: _Case) -> Iterator[Finding]:
         if operator.builtin != "MEAN" or source is None or not status.mapped:
             continue
         places = math.prod(source.shape[axis] for axis in reduced_axes(graph, operator))
-        if places >= _LARGE_MEAN:
+        if places >= LARGE_MEAN_PLACES:
             yield case.view.about(
                 "warning",
                 f"a mean over {list(source.shape)}: 256x256x32 is known to abort the compiler (Internal compiler error)",
@@ -203,7 +200,7 @@ def unproven_gate(case: _Case) -> Iterator[Finding]:
             "info",
             f"{len(gates)} squeeze-and-excite gates: their operators are all on the compiler's list,"
             " but no public log shows such a network mapped",
-            "compile to be sure; without them: convert --target edgetpu",
+            "compile to be sure; without them: convert --no-squeeze-excite, and train that",
             operator=gates[0],
         )
 
