@@ -233,17 +233,20 @@ class Device:
         part = f"{there}.{os.getpid()}.part"
         try:
             self._push(path, part, size)
-            if not self._has(part, sha256, size):
-                raise EnvironmentFault(f"{path.name} arrived damaged on {self.serial}", hint="try again")
-            status, output = self.shell(
-                f"chmod {'755' if executable else '644'} {shlex.quote(part)} && mv {shlex.quote(part)} {shlex.quote(there)}"
-            )
-            if status:
-                raise _cannot_keep(path, self.serial, output)
+            self._settle(path, part, there, sha256, executable=executable)
         except BaseException:
             self._forget(part)
             raise
         return there
+
+    def _settle(self, path: Path, part: str, there: str, sha256: str, *, executable: bool) -> None:
+        """Give a copy its name, after looking whether it arrived whole."""
+        if not self._has(part, sha256, path.stat().st_size):
+            raise EnvironmentFault(f"{path.name} arrived damaged on {self.serial}", hint="try again")
+        mode, source, target = "755" if executable else "644", shlex.quote(part), shlex.quote(there)
+        status, output = self.shell(f"chmod {mode} {source} && mv {source} {target}")
+        if status:
+            raise _cannot_keep(path, self.serial, output)
 
     def _has(self, path: str, sha256: str, size: int) -> bool:
         """Say whether a file is there and whole: by its hash, or on an old device without sha256sum by its size."""
