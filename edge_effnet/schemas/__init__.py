@@ -24,6 +24,8 @@ SCHEMA_NAMES = (
     "profile",
     "edgetpu-check",
     "edgetpu-compile",
+    "edgetpu-estimate",
+    "edgetpu-list",
     "doctor",
     "report",
     "compare",
