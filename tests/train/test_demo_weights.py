@@ -10,8 +10,8 @@ import pytest
 from edge_effnet.artifacts import sha256_of_file
 from edge_effnet.calibrate.sets import list_set_ids
 from edge_effnet.errors import DataError
-from edge_effnet.proportions import wilson_interval
 from edge_effnet.models import build
+from edge_effnet.proportions import wilson_interval
 from edge_effnet.quickstart.assets import demo_record, demo_weights
 from edge_effnet.train import DEMO_PLAN, Phase
 from edge_effnet.train.demo_task import count_right
