@@ -214,7 +214,7 @@ def streamed_parameters(case: _Case) -> Iterator[Finding]:
             "info",
             f"about {streamed / _KILO:,.0f} of {total / _KILO:,.0f} KiB of parameters do not fit the cache"
             " and travel at every inference",
-            "a smaller variant or --width; over USB this costs about 2.7 ms per MiB",
+            "a smaller variant; edge-effnet edgetpu estimate says what it costs",
         )
     elif total > CACHE_BUDGET_RANGE_BYTES[0]:
         yield case.view.about(

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 from compiled_models import compiled, executable, flex, package
+from runtimes import loopback_sshd
 from runtimes.delegates import compiled_delegate
 from runtimes.tiny_models import colour_classifier
 
+from edge_effnet.cli.main import run
 from edge_effnet.errors import DataError, EnvironmentFault, UsageError
 from edge_effnet.runtimes.base import Available, Missing
 from edge_effnet.runtimes.edgetpu import explained_refusal, library
 from edge_effnet.runtimes.engines import worker_engine
+from edge_effnet.runtimes.ssh import SSH
 from edge_effnet.runtimes.worker_edgetpu import edgetpu_facts
 
 if TYPE_CHECKING:
@@ -204,3 +209,21 @@ def test_a_device_that_cannot_be_opened_has_one_cause(
     found = explained_refusal(facts, error, word, "local")
     assert says in found.message
     assert fix in (found.hint or "")
+
+
+@pytest.mark.skipif(loopback_sshd.missing() is not None, reason=str(loopback_sshd.missing()))
+def test_a_board_behind_ssh_runs_it_likewise(
+    take: pytest.MonkeyPatch, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The same worker there: the model travels, the device's facts come back, a device that is not there is explained."""
+    (tmp_path / "sshd").mkdir()
+    with loopback_sshd.sshd(tmp_path / "sshd", sys.executable) as server:
+        take.setenv(SSH, server.command)
+        short = ["--target", server.target, "--min-seconds", "0.02", "--min-runs", "10", "--json"]
+        assert run(["bench", str(model), "--engine", "edgetpu:usb:7", *short]) == 0
+        (result,) = json.loads(capsys.readouterr().out)["results"]
+        assert (result["target"], result["status"], result["delegated_ops"]) == (server.target, "ok", 1)
+        assert result["accelerator"]["runtime"] == 12
+        assert result["first_ms"] >= 30
+        assert run(["bench", str(model), "--engine", "edgetpu:usb:9", *short]) == 3
+        assert "Edge TPU" in capsys.readouterr().err
