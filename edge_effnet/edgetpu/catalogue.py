@@ -7,16 +7,18 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from edge_effnet.edgetpu.estimate import CLOCKS_MHZ, fitted
+from edge_effnet.edgetpu.layers import variant_layers
 from edge_effnet.edgetpu.outlook import outlook_of_variant
 from edge_effnet.inspect.edgetpu_layers import ACTIVATION_MEMORY_BYTES, LARGE_MEAN_PLACES
 from edge_effnet.variants import VARIANTS
+from edge_effnet.variants.scale import MIN_RESOLUTION_PX
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from edge_effnet.inspect.edgetpu_layers import EdgeLayer
 
-__all__ = ["INT8_TOP1", "catalogue", "catalogue_record", "risks_of"]
+__all__ = ["INT8_TOP1", "catalogue", "catalogue_record", "largest_fitting_px", "risks_of"]
 
 INT8_TOP1: Final[Mapping[str, float]] = MappingProxyType(
     {
@@ -26,6 +28,9 @@ INT8_TOP1: Final[Mapping[str, float]] = MappingProxyType(
 )  # fmt: skip
 """Variant -> top-1 in percent after post-training quantisation, as tensorflow/tpu, models/official/efficientnet, lite/README.md
 and edgetpu/README.md give it."""
+
+
+_STEP_PX: Final = 8
 
 
 def catalogue(link: str = "usb3") -> list[dict[str, Any]]:
@@ -56,6 +61,7 @@ def catalogue_record(model: str, link: str = "usb3") -> dict[str, Any]:
             "total_ops": record["mapped_ops"] + record["cpu_ops"],
             "operators": dict(Counter(layer.op for layer in first.layers)),
             **record["memory"],
+            "fits_px": largest_fitting_px(model),
             "risks": risks_of(first.layers),
         },
         "estimate": [
@@ -81,6 +87,23 @@ def risks_of(layers: Sequence[EdgeLayer]) -> list[str]:
     if any(layer.op == "MUL" and layer.input_bytes < 2 * layer.output_bytes for layer in layers):
         found.append("SE unproven")
     return found
+
+
+def largest_fitting_px(model: str) -> int:
+    """Return the largest resolution, at most the variant's own, at which its activations fit the chip; else a multiple of 8."""
+    own = VARIANTS[model].resolution_px
+    if _fits(model, own):
+        return own
+    below, above = MIN_RESOLUTION_PX // _STEP_PX, -(-own // _STEP_PX)
+    while above - below > 1:
+        middle = (below + above) // 2
+        below, above = (middle, above) if _fits(model, middle * _STEP_PX) else (below, middle)
+    return below * _STEP_PX
+
+
+def _fits(model: str, resolution_px: int) -> bool:
+    layers = variant_layers(model, resolution_px)
+    return max(layer.live_bytes for layer in layers) <= ACTIVATION_MEMORY_BYTES
 
 
 def _places(layer: EdgeLayer) -> int:

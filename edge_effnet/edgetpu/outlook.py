@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from edge_effnet.edgetpu.estimate import Constants, LayerTime, constants_for, fitted, layer_times, total_ms
 from edge_effnet.edgetpu.layers import variant_layers
 from edge_effnet.edgetpu.validation import ratio_interval, validation
+from edge_effnet.errors import DataError
 from edge_effnet.inspect.edgetpu import predict_file
 from edge_effnet.inspect.edgetpu_layers import ACTIVATION_MEMORY_BYTES, allocated
 
@@ -101,11 +102,17 @@ def outlook_of_file(path: Path, *, clock_mhz: float = 500, link: str = "usb3") -
     """Estimate a .tflite file: the operators that are predicted to be mapped.
 
     Raises:
-        DataError: The file is missing, damaged, no TFLite model, or compiled already.
+        DataError: The file is missing, damaged, no TFLite model, compiled already, or nothing of it would be mapped.
         UnknownNameError: There is no such link.
-        UsageError: Nothing would be mapped, or the clock is out of range.
+        UsageError: The clock is out of range.
     """
     prediction, sha256 = predict_file(path)
+    if not any(layer.mapped for layer in prediction.layers):
+        raise DataError(
+            "nothing of this model would run on the Edge TPU",
+            got=prediction.findings[0].reason if prediction.findings else path,
+            hint=f"edge-effnet edgetpu check {path}",
+        )
     found = _outlook(path.name, prediction.layers, constants_for(), clock_mhz, link)
     if prediction.compiles:
         return replace(found, sha256=sha256)

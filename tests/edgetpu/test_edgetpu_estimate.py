@@ -11,10 +11,12 @@ from statistics import median
 
 import jsonschema
 import pytest
+from build_model import Sketch, clean
 from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_effnet.cli.main import run
+from edge_effnet.edgetpu.catalogue import largest_fitting_px
 from edge_effnet.edgetpu.estimate import (
     LINKS,
     Constants,
@@ -210,3 +212,41 @@ def test_the_table_prints_error_and_interval(capsys):
     out = capsys.readouterr().out
     assert "each left out of its own fit: median" in out
     assert "interval" in out
+
+
+def test_a_file_is_estimated_like_the_table(tmp_path, capsys):
+    """A small network from its file, with its hash."""
+    path = tmp_path / "model.tflite"
+    path.write_bytes(clean().pack())
+    assert run(["edgetpu", "estimate", str(path), "--json"]) == 0
+    record = json.loads(capsys.readouterr().out)
+    jsonschema.validate(record, read_schema("edgetpu-estimate"))
+    assert record["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert record["mapped_ops"] > 0
+    assert {layer["kind"] for layer in record["layers"]} >= {"CONV_2D", "TRANSFER"}
+
+
+def test_a_file_of_which_nothing_is_mapped_is_refused(tmp_path, capsys):
+    """With the reason, and where to read more."""
+    path = tmp_path / "float.tflite"
+    sketch = Sketch()
+    for name in ("input", "output"):
+        sketch.add_tensor(name, [1, 4, 4, 8], "FLOAT32")
+    sketch.add_operator("RELU", ["input"], ["output"])
+    sketch.graph.inputs, sketch.graph.outputs = [0], [1]
+    path.write_bytes(sketch.pack())
+    assert run(["edgetpu", "estimate", str(path)]) == 4
+    assert "edgetpu check" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("model", ["b0", "b4", "v2-m", "lite0"])
+def test_the_largest_resolution_that_fits_fits_and_the_next_does_not(model: str):
+    """3 MiB of activations."""
+    fits = largest_fitting_px(model)
+    own = VARIANTS[model].resolution_px
+
+    def live(resolution_px: int) -> int:
+        return max(layer.live_bytes for layer in variant_layers(model, resolution_px))
+
+    assert live(fits) <= ACTIVATION_MEMORY_BYTES
+    assert fits == own or live(min(fits + 8, own)) > ACTIVATION_MEMORY_BYTES
