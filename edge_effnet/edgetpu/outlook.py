@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from edge_effnet.edgetpu.estimate import Constants, LayerTime, constants_for, fitted, layer_times, total_ms
 from edge_effnet.edgetpu.layers import variant_layers
@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Outlook", "outlook_of_file", "outlook_of_variant"]
 
-_OUT_AND_BACK = 2.0
+_OUT_AND_BACK: Final = 2.0
+_MOVES: Final = frozenset({"PAD", "RESHAPE"})
+"""Operators that only move activations, which every published network does."""
 
 
 @dataclass(frozen=True)
@@ -148,8 +150,8 @@ def _interval(
 
 
 def _unseen(layers: Sequence[EdgeLayer]) -> set[str]:
-    """Return the operators that no network with a published latency has."""
-    return {layer.op for layer in layers} - set(fitted()["operators"])
+    """Return the operators that compute something and are in no network with a published latency."""
+    return {layer.op for layer in layers} - set(fitted()["operators"]) - _MOVES
 
 
 def _notes(layers: Sequence[EdgeLayer], subject: str, cpu: int) -> list[str]:
