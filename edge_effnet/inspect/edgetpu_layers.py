@@ -120,6 +120,7 @@ class EdgeLayer:
         input_bytes: Activations that it reads, all inputs.
         output_bytes: Activations that it writes.
         live_bytes: Activations that are alive while it runs, its own included.
+        tile_bytes: What they take in the fullest tile, with borders; 0 where only a table of layers is known.
         mapped: Whether it is predicted to run on the Edge TPU.
         status: Why, in the words of the compiler's log.
         cached_bytes: Parameters of it that stay on the chip.
@@ -139,6 +140,7 @@ class EdgeLayer:
     input_bytes: int = 0
     output_bytes: int = 0
     live_bytes: int = 0
+    tile_bytes: int = 0
     mapped: bool = True
     status: str = "Mapped to Edge TPU"
     cached_bytes: int = 0

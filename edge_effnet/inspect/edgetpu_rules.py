@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from edge_effnet.inspect.edgetpu_layers import (
-    ACTIVATION_MEMORY_BYTES,
     CACHE_BUDGET_RANGE_BYTES,
     DEPTHWISE_ERROR,
     LARGE_MEAN_PLACES,
+    NARROW_BYTES_PER_TILE,
     EdgeLayer,
 )
 from edge_effnet.inspect.edgetpu_limits import reduced_axes
@@ -172,13 +172,13 @@ def large_mean(case: _Case) -> Iterator[Finding]:
 
 def large_activations(case: _Case) -> Iterator[Finding]:
     """Activations beyond the chip's memory are spilled, or the compiler gives up."""
-    large = [layer for layer in case.layers if layer.mapped and layer.live_bytes > ACTIVATION_MEMORY_BYTES]
+    large = [layer for layer in case.layers if layer.mapped and layer.tile_bytes > NARROW_BYTES_PER_TILE]
     if large:
-        worst = max(large, key=lambda layer: layer.live_bytes)
+        worst = max(large, key=lambda layer: layer.tile_bytes)
         operator = case.view.graph.operators[worst.index]
         yield case.view.about(
             "warning",
-            f"{worst.live_bytes:,} bytes of activations are alive here, the chip has {ACTIVATION_MEMORY_BYTES:,}"
+            f"{worst.tile_bytes:,} bytes of activations are alive in a tile here, it has {NARROW_BYTES_PER_TILE:,}"
             f" ({len(large)} operators above it): slow spilling, or"
             ' "Compilation failed due to large activation tensors in model"',
             "a lower --resolution, or a smaller variant",

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from edge_effnet.errors import DataError, UsageError
 from edge_effnet.inspect import read_model_bytes
-from edge_effnet.inspect.edgetpu import Prediction, live_bytes, predict
+from edge_effnet.inspect.edgetpu import Prediction, predict
+from edge_effnet.inspect.edgetpu_activations import live_bytes, tile_bytes
 from edge_effnet.inspect.edgetpu_ops import MAPPED, OPERATORS, SECOND_SUBGRAPH
 from edge_effnet.inspect.kinds import EDGETPU_VERSION_CAPS
 
@@ -266,6 +267,7 @@ def test_a_branch_that_does_not_need_what_stays_is_mapped() -> None:
 
 def _scaled(sketch: Sketch, side: int) -> None:
     """Blow the maps up without any weights growing."""
+    sketch.tensor("input").shape = [1, 2 * side, 2 * side, 3]
     for name in ("conv", "sigmoid", "swish", "depthwise"):
         sketch.tensor(name).shape = [1, side, side, 4]
 
@@ -276,7 +278,7 @@ def test_known_killers_are_warned_of() -> None:
     _scaled(sketch, 600)
     found = {one.rule: one for one in prediction(sketch).findings if one.severity == "warning"}
     assert "256x256x32" in found["large_mean"].reason
-    assert "4,320,000 bytes" in found["large_activations"].reason
+    assert "452,404 bytes" in found["large_activations"].reason
     sketch = clean()
     sketch.tensor("dense/w").quantization.scale = [0.02] * 5
     sketch.tensor("dense/w").quantization.zeroPoint = [0] * 5
@@ -295,6 +297,13 @@ def test_live_activations_are_counted_over_time() -> None:
     assert live[2] == 3 * 64
     assert live[3] == 2 * 64
     assert live[6] == 4 + 5
+
+
+def test_a_tile_keeps_the_border_that_the_next_kernel_reads() -> None:
+    """8 px cut over 4 tiles, read by 3x3 in steps of 2: 3 rows a tile; what depthwise reads has a border of 1 on each side."""
+    in_tile = tile_bytes(read_model_bytes(clean().pack()).main)
+    assert in_tile[0] == 3 * 3 * 4 + 1 * 1 * 4
+    assert in_tile[2] == 4 + 4 + 3 * 3 * 4
 
 
 def test_a_compiled_file_is_not_judged_again(shared: Path) -> None:
