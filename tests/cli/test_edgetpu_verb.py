@@ -92,6 +92,7 @@ def test_many_findings_of_one_kind_are_counted(half: Path, capsys: pytest.Captur
         (["edgetpu", "check", "nowhere.tflite"], 4, "does not exist"),
         (["edgetpu", "check"], 2, "MODEL"),
         (["edgetpu", "check", "MODEL", "--min-mapped", "101"], 2, "--min-mapped"),
+        (["edgetpu", "check", "MODEL", "--min-mapped", "0.9"], 2, "90 is meant?"),
         (["edgetpu", "check", "MODEL", "--min-runtime", "9"], 2, "10 to 14"),
         (["edgetpu", "check", "BROKEN"], 4, "TFL3"),
         (["edgetpu"], 2, ""),
