@@ -6,7 +6,7 @@ from collections import Counter
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from edge_effnet.edgetpu.estimate import CLOCKS_MHZ, fitted
+from edge_effnet.edgetpu.estimate import CLOCKS_MHZ, activation_bytes, fitted
 from edge_effnet.edgetpu.layers import variant_layers
 from edge_effnet.edgetpu.outlook import outlook_of_variant
 from edge_effnet.inspect.edgetpu_layers import ACTIVATION_MEMORY_BYTES, LARGE_MEAN_PLACES
@@ -79,7 +79,7 @@ def catalogue_record(model: str, link: str = "usb3") -> dict[str, Any]:
 def risks_of(layers: Sequence[EdgeLayer]) -> list[str]:
     """Return what may keep a network from being mapped as predicted, a few words each."""
     found = []
-    most = max(layer.live_bytes for layer in layers)
+    most = max(map(activation_bytes, layers))
     if most > ACTIVATION_MEMORY_BYTES:
         found.append(f"activations {most / 2**20:.1f} MiB")
     if any(layer.op == "MEAN" and _places(layer) >= LARGE_MEAN_PLACES for layer in layers):
@@ -102,8 +102,7 @@ def largest_fitting_px(model: str) -> int:
 
 
 def _fits(model: str, resolution_px: int) -> bool:
-    layers = variant_layers(model, resolution_px)
-    return max(layer.live_bytes for layer in layers) <= ACTIVATION_MEMORY_BYTES
+    return max(map(activation_bytes, variant_layers(model, resolution_px))) <= ACTIVATION_MEMORY_BYTES
 
 
 def _places(layer: EdgeLayer) -> int:

@@ -5,7 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from edge_effnet.edgetpu.estimate import Constants, LayerTime, constants_for, fitted, layer_times, total_ms
+from edge_effnet.edgetpu.estimate import (
+    Constants,
+    LayerTime,
+    activation_bytes,
+    constants_for,
+    fitted,
+    layer_times,
+    total_ms,
+)
 from edge_effnet.edgetpu.layers import variant_layers
 from edge_effnet.edgetpu.validation import ratio_interval, validation
 from edge_effnet.errors import DataError
@@ -76,7 +84,7 @@ class Outlook:
             "memory": {
                 "cached_bytes": sum(layer.cached_bytes for layer in self.layers),
                 "streamed_bytes": sum(layer.streamed_bytes for layer in self.layers),
-                "activation_bytes": max(layer.live_bytes for layer in self.layers),
+                "activation_bytes": max(map(activation_bytes, self.layers)),
             },
             "layers": [
                 {"name": time.name, "kind": time.kind, "ms": time.ms, "limit": time.limit}
@@ -161,7 +169,7 @@ def _notes(layers: Sequence[EdgeLayer], subject: str, cpu: int) -> list[str]:
         notes.append(
             f"{', '.join(unseen)}: in no network with a published latency; the interval counts nothing to twice their time"
         )
-    spilling = sum(layer.live_bytes > ACTIVATION_MEMORY_BYTES for layer in layers)
+    spilling = sum(activation_bytes(layer) > ACTIVATION_MEMORY_BYTES for layer in layers)
     if spilling:
         notes.append(
             f"{spilling} operators have more than 3 MiB of activations alive: what that costs is hardly known,"

@@ -20,6 +20,7 @@ from edge_effnet.edgetpu.catalogue import largest_fitting_px
 from edge_effnet.edgetpu.estimate import (
     LINKS,
     Constants,
+    activation_bytes,
     constants_for,
     fitted,
     layer_time,
@@ -89,7 +90,7 @@ def test_a_faster_clock_never_takes_longer(first: float, second: float, model: s
 def test_a_faster_link_never_takes_longer(first: float, second: float, streamed: int, live: int):
     """For one layer with parameters to stream and activations to spill."""
     slow, fast = sorted((first, second))
-    layer = conv(streamed_bytes=streamed, live_bytes=live)
+    layer = conv(streamed_bytes=streamed, tile_bytes=live)
     assert layer_time(layer, PLAIN, 500, fast).ms <= layer_time(layer, PLAIN, 500, slow).ms
 
 
@@ -99,7 +100,7 @@ def test_a_faster_link_never_takes_longer(first: float, second: float, streamed:
         ({"channels": 512, "fan_in": 512}, "compute"),
         ({"side": 64, "taps": 1, "fan_in": 8, "channels": 8}, "activations"),
         ({"streamed_bytes": 10**7}, "parameter streaming"),
-        ({"live_bytes": ACTIVATION_MEMORY_BYTES + 10**7}, "activation spill"),
+        ({"tile_bytes": ACTIVATION_MEMORY_BYTES}, "activation spill"),
     ],
 )
 def test_the_limit_is_what_takes_longest(changes: dict[str, int], limit: str):
@@ -246,7 +247,7 @@ def test_the_largest_resolution_that_fits_fits_and_the_next_does_not(model: str)
     own = VARIANTS[model].resolution_px
 
     def live(resolution_px: int) -> int:
-        return max(layer.live_bytes for layer in variant_layers(model, resolution_px))
+        return max(map(activation_bytes, variant_layers(model, resolution_px)))
 
     assert live(fits) <= ACTIVATION_MEMORY_BYTES
     assert fits == own or live(min(fits + 8, own)) > ACTIVATION_MEMORY_BYTES

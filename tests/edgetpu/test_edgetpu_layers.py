@@ -6,6 +6,8 @@ import pytest
 
 from edge_effnet.edgetpu.layers import Chain, variant_layers
 from edge_effnet.edgetpu.peers import PEERS, peer_layers
+from edge_effnet.inspect import read_model_bytes
+from edge_effnet.inspect.edgetpu import predict
 from edge_effnet.variants import VARIANTS, architecture
 from edge_effnet.variants.cost import cost
 
@@ -76,10 +78,58 @@ def test_every_layer_reads_what_the_one_before_wrote(name: str):
 
 
 def test_a_fork_holds_its_input_until_the_last_path():
-    """Input and finished paths are alive beside what runs."""
+    """Input and finished paths are alive beside what runs, each once."""
     chain = Chain(8, 4)
     chain.fork([lambda: chain.conv(8), lambda: chain.conv(16)])
     first, second, join = chain.layers
-    assert first.live_bytes == 2 * 256 + 512
+    assert first.live_bytes == 256 + 512
     assert second.live_bytes == 512 + 256 + 1024
     assert (join.output_shape, join.input_bytes) == ((8, 8, 24), 1536)
+
+
+def test_a_tile_keeps_the_border_that_the_next_kernel_reads():
+    """8 x 8 over 4 x 4 tiles is 2 x 2 places each, and 4 x 4 where a 3 x 3 kernel reads them."""
+    chain = Chain(8, 4)
+    chain.conv(8, (3, 3))
+    chain.conv(8)
+    first, second = chain.layers
+    assert first.tile_bytes == 4 * 4 * 4 + 2 * 2 * 8
+    assert second.tile_bytes == 2 * 2 * 8 + 2 * 2 * 8
+
+
+@pytest.mark.parametrize("model", ["lite0", "b0", "v2-b0", "edgetpu-s"])
+def test_the_table_gives_the_layers_that_a_file_has(model: str, written):
+    """Operator by operator, bytes, work and memory: whatever is said of `--model` holds for its file."""
+    side, content = written(model)
+    layers = predict(read_model_bytes(content)).layers
+    table = variant_layers(model, side)
+    for mine, theirs in zip(table[:-1], layers[:-1], strict=True):  # the classifier has 10 classes there
+        for name in (
+            "op",
+            "macs",
+            "kernel",
+            "strides",
+            "fan_in",
+            "input_bytes",
+            "output_bytes",
+            "live_bytes",
+            "tile_bytes",
+        ):
+            assert getattr(mine, name) == getattr(theirs, name), (mine.name, theirs.name, name)
+
+
+@pytest.fixture(scope="module")
+def written(built_model):
+    """Give a variant's resolution and its .tflite, with grids that nothing was measured for."""
+    from edge_effnet.convert.tflite import tflite_from_quantized
+    from edge_effnet.models.fold import fold_normalisation
+    from edge_effnet.models.freeze import freeze
+    from edge_effnet.quantize.scheme import quantize_graph
+
+    def give(model: str) -> tuple[int, bytes]:
+        built = built_model(model, 64)
+        graph = fold_normalisation(freeze(built.keras, built.normalisation, name=model))
+        ranges = dict.fromkeys(graph.shapes, (-1.0, 1.0))
+        return 64, tflite_from_quantized(quantize_graph(graph, ranges))
+
+    return give
