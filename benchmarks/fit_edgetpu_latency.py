@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.optimize import least_squares
 
-from edge_effnet.edgetpu.estimate import LINKS, steps
+from edge_effnet.edgetpu.estimate import LINKS, activation_bytes, steps
 from edge_effnet.edgetpu.validation import published_layers
 from edge_effnet.inspect.edgetpu_layers import ACTIVATION_MEMORY_BYTES
 
@@ -127,7 +127,7 @@ class Features:
         self.moved = np.array([layer.input_bytes + layer.output_bytes for layer in layers], float)
         self.streamed = np.array([layer.streamed_bytes for layer in layers], float)
         self.excess = np.array(
-            [max(0, layer.live_bytes - ACTIVATION_MEMORY_BYTES) for layer in layers], float
+            [max(0, activation_bytes(layer) - ACTIVATION_MEMORY_BYTES) for layer in layers], float
         )
         self.dense = sum(layer.op in {"CONV_2D", "FULLY_CONNECTED"} for layer in layers)
         self.ends = layers[0].input_bytes + layers[-1].output_bytes

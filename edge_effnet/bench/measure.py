@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import numpy as np
 
 from edge_effnet.artifacts import sha256_of_file
+from edge_effnet.bench.accelerators import note_sharing
 from edge_effnet.bench.tools import measure_by_tools
 from edge_effnet.errors import DataError, EdgeEffnetError, EnvironmentFault
 from edge_effnet.runtimes.targets import ToolTarget
@@ -78,11 +79,12 @@ class Measurement:
 
 @dataclass
 class _Running:
-    """A contender that is loaded and waits for its turns."""
+    """A contender that is loaded and waits for its turns; ``shares`` an accelerator with others, in one process."""
 
     measurement: Measurement
     connection: Connection
     model: RemoteModel
+    shares: bool = False
     burst: int = _PROBE_RUNS
 
 
@@ -98,13 +100,15 @@ def measure(contenders: Sequence[Contender], plan: Plan, reporter: Reporter) -> 
     measurements = [Measurement(each, _sha256(each.model)) for each in contenders]
     with ExitStack() as stack:
         running: list[_Running] = []
+        shared: dict[str, Connection] = {}
         by_tool = [each for each in measurements if isinstance(each.contender.target, ToolTarget)]
         measure_by_tools(by_tool, plan, reporter)
         for measurement in measurements:
             if isinstance(measurement.contender.target, ToolTarget):
                 continue
             with reporter.stage(f"load {measurement.contender.engine.name}"):
-                running += _attempt(measurement, plan, stack)
+                running += _attempt(measurement, plan, stack, shared)
+        note_sharing(measurements)
         timed = [each for each in running if each.measurement.contender.target.timing == "measured"]
         _take_turns(timed, plan, reporter)
         # An emulated process's size is mostly the emulator's.
@@ -124,29 +128,45 @@ def _sha256(path: Path) -> str:
         ) from error
 
 
-def _attempt(measurement: Measurement, plan: Plan, stack: ExitStack) -> list[_Running]:
+def _attempt(
+    measurement: Measurement, plan: Plan, stack: ExitStack, shared: dict[str, Connection]
+) -> list[_Running]:
     """Load a contender and warm it up; what goes wrong is kept in the measurement."""
     try:
-        return _start(measurement, plan, stack)
+        return _start(measurement, plan, stack, shared)
     except (EnvironmentFault, DataError) as error:
         measurement.error = error
         measurement.status = "missing" if isinstance(error, EnvironmentFault) else "failed"
         return []
 
 
-def _start(measurement: Measurement, plan: Plan, stack: ExitStack) -> list[_Running]:
-    contender = measurement.contender
-    target = cast("WorkerTarget", contender.target)
-    connection = target.connect(contender.engine.kernels)
+def _connected(
+    contender: Contender, plan: Plan, stack: ExitStack, shared: dict[str, Connection]
+) -> Connection:
+    """Start a worker; contenders that share an accelerator have one together, for only one process can hold it."""
+    if contender.engine.accelerator is not None and contender.target.name in shared:
+        return shared[contender.target.name]
+    connection = cast("WorkerTarget", contender.target).connect(contender.engine.kernels)
     stack.callback(connection.close)
     if plan.cpus:
         connection.ask("pin", cpus=list(plan.cpus))
+    if contender.engine.accelerator is not None:
+        shared[contender.target.name] = connection
+    return connection
+
+
+def _start(
+    measurement: Measurement, plan: Plan, stack: ExitStack, shared: dict[str, Connection]
+) -> list[_Running]:
+    contender = measurement.contender
+    target = cast("WorkerTarget", contender.target)
+    connection = _connected(contender, plan, stack, shared)
     measurement.device = connection.host()
     model = contender.engine.load_on(connection, contender.model, plan.threads, timeout_s=plan.timeout_s)
     measurement.facts = model.facts
     if contender.engine.library and not model.facts["delegated_ops"]:
         measurement.status = "not_delegated"
-    running = _Running(measurement, connection, model)
+    running = _Running(measurement, connection, model, shares=contender.engine.accelerator is not None)
     if target.timing == "measured":
         _warm_up(running, plan)
     elif target.timing == "none":
@@ -188,6 +208,10 @@ def _burst(running: _Running, plan: Plan) -> bool:
     """Add a turn; return False where the contender broke off, whose figures are then worth nothing."""
     measurement = running.measurement
     try:
+        if (
+            running.shares
+        ):  # another model's parameters may be in the cache now: the first run would load its own
+            running.model.time(1, timeout_s=plan.timeout_s)
         times, energy = running.model.time(running.burst, timeout_s=plan.timeout_s)
     except EnvironmentFault as error:
         measurement.status, measurement.error, measurement.rounds = "failed", error, []

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from edge_effnet.runtimes.edgetpu import USB2_MBPS
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -137,6 +139,18 @@ def _not_delegated(result: Result) -> str | None:
     return "the delegate was loaded and took no operator" if result["status"] == "not_delegated" else None
 
 
+def _usb2(result: Result) -> str | None:
+    speed = (result["accelerator"] or {}).get("usb_speed_mbps")
+    return (
+        f"the Edge TPU hangs on USB at {speed:g} Mbit/s" if speed is not None and speed <= USB2_MBPS else None
+    )
+
+
+def _shared_cache(result: Result) -> str | None:
+    apart = (result["accelerator"] or {}).get("compiled_together") is False
+    return "another model shares the Edge TPU, and was not compiled together with this one" if apart else None
+
+
 def _no_samples(result: Result) -> str | None:
     missing = result["timing"] == "measured" and result["status"] == "ok" and result["samples_ms"] is None
     return "the tool prints no single samples" if missing else None
@@ -186,6 +200,18 @@ NOTICES: Final = (
         "info",
         _inexact_count,
         "the fewest are reported; LiteRT's own kernels look at the clock, those of xnnpack do not",
+    ),
+    Notice(
+        "usb2",
+        "warning",
+        _usb2,
+        "use a USB 3 port and cable: transfers take about eight times as long on USB 2",
+    ),
+    Notice(
+        "shared_cache",
+        "info",
+        _shared_cache,
+        "each turn begins with one untimed inference; compile both in one call of `edgetpu compile` to share the cache",
     ),
     Notice("no_samples", "info", _no_samples, "no interval can be given for these figures"),
 )

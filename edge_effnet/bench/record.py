@@ -54,6 +54,7 @@ EMPTY: Final[dict[str, Any]] = {
     "delegated_ops": None,
     "total_ops": None,
     "partitions": None,
+    "accelerator": None,
     "instructions": None,
     "instructions_spread": None,
     "device": {},
@@ -62,7 +63,7 @@ EMPTY: Final[dict[str, Any]] = {
 }
 """Every key of a result; one that does not apply is null."""
 
-_TOLD: Final = ("runtime", "delegated_ops", "total_ops", "partitions")
+_TOLD: Final = ("runtime", "delegated_ops", "total_ops", "partitions", "accelerator")
 """What the runtime says when it loads a file, under the same keys."""
 
 
@@ -113,9 +114,7 @@ def _result(measurement: Measurement, plan: Plan) -> dict[str, Any]:
         "instructions_spread": measurement.instructions_spread,
         "device": measurement.device,
         "delegate": _delegate(measurement),
-        **{
-            key: facts[key] for key in ("runtime", "delegated_ops", "total_ops", "partitions") if key in facts
-        },
+        **{key: facts[key] for key in _TOLD if key in facts},
         **(_times(measurement, samples) if samples else {}),
         **measurement.extra,
     }

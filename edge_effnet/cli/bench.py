@@ -26,10 +26,8 @@ def bench(
         help="local, python:PATH, ssh://USER@HOST[:PORT], arm64:CORE or adb[:SERIAL]; repeatable.",
     ),
     threads: int = typer.Option(1, "--threads", help="Threads inside one inference."),
-    min_seconds: float = typer.Option(
-        3.0, "--min-seconds", help="Measured time of each contender, at least."
-    ),
-    min_runs: int = typer.Option(100, "--min-runs", help="Measured inferences of each contender, at least."),
+    min_seconds: float = typer.Option(3.0, "--min-seconds", help="Measured time of each, at least."),
+    min_runs: int = typer.Option(100, "--min-runs", help="Measured inferences of each, at least."),
     cpus: str | None = typer.Option(
         None, "--cpus", metavar="LIST", help="Stay on these cores, such as 0 or 0,2-3."
     ),
@@ -124,10 +122,17 @@ def _print_results(record: dict[str, Any]) -> None:
             print_lines(
                 f"{Path(result['model']).name} at {result['target']}: {result['instructions']:,} instructions an inference (counted, not timed)"
             )
-    for ratio in record["ratios"]:
-        interval = ratio["ci95"]
-        between = f" [{interval[0]:.3f}, {interval[1]:.3f}]" if interval else ""
-        print_lines(f"#{ratio['a']} / #{ratio['b']} = {ratio['ratio']:.3f}{between}")
+    _print_ratios(record["ratios"])
+
+
+def _print_ratios(ratios: list[dict[str, Any]]) -> None:
+    """Print the ratios to the first contender; the record has those of every pair."""
+    base = min((ratio["a"] for ratio in ratios), default=0)
+    for ratio in ratios:
+        if ratio["a"] == base:
+            interval = ratio["ci95"]
+            between = f" [{interval[0]:.3f}, {interval[1]:.3f}]" if interval else ""
+            print_lines(f"#{ratio['a']} / #{ratio['b']} = {ratio['ratio']:.3f}{between}")
 
 
 def _title(record: dict[str, Any]) -> str:
@@ -174,12 +179,12 @@ def _print_notices(record: dict[str, Any]) -> None:
                 f"#{index} {result['status']}: {result['reason']}"
                 + (f"; fix: {result['fix']}" if result["fix"] else "")
             )
-        print_lines(
-            *(
-                f"#{index} {notice['code']}: {notice['message']}; {notice['advice']}"
-                for notice in result["notices"]
-            )
-        )
+    said: dict[str, list[str]] = {}
+    for index, result in enumerate(record["results"]):
+        for notice in result["notices"]:
+            words = f"{notice['code']}: {notice['message']}; {notice['advice']}"
+            said.setdefault(words, []).append(f"#{index}")
+    print_lines(*(f"{' '.join(places)} {words}" for words, places in said.items()))
 
 
 def _next_command(models: list[Path], out: Path | None) -> str:

@@ -55,6 +55,9 @@ def convert(
     data: Path = typer.Option(
         None, "--data", help="Evaluation folder: calibration images must not be in it."
     ),
+    target: str = typer.Option(
+        None, "--target", help="edgetpu: keep to operators that map best on Coral's Edge TPU."
+    ),
     as_json: bool = typer.Option(False, "--json", help="One JSON document on stdout."),
 ) -> None:
     """Convert a model to TensorFlow Lite: build, calibrate, quantise, write, audit."""
@@ -65,7 +68,7 @@ def convert(
         model=model, weights=weights, precision=_precision(int8, precision), io=io, calibration=calibration,
         calibration_samples=calibration_samples, recipe=recipe, seed=seed, output=output, force=force,
         num_classes=num_classes, resolution_px=resolution, activation=activation, squeeze_excite=squeeze_excite,
-        labels=labels, allow_new_head=allow_new_head, evaluation=data,
+        labels=labels, allow_new_head=allow_new_head, evaluation=data, target=target,
     )  # fmt: skip
     result = run(request, TerminalReporter(quiet=as_json))
     if as_json:

@@ -35,8 +35,11 @@ def check(
     as_json: bool = typer.Option(False, "--json", help="One JSON document on stdout."),
 ) -> None:
     """Predict from the file alone what the Edge TPU compiler would map. Exit 6 when it would not compile."""
+    from edge_effnet.errors import UsageError
     from edge_effnet.inspect.edgetpu import predict_file
 
+    if 0 < min_mapped <= 1:
+        raise UsageError("--min-mapped is in percent", got=min_mapped, hint=f"{100 * min_mapped:g} is meant?")
     prediction, sha256 = predict_file(model, runtime=runtime)
     if as_json:
         print_json(check_record(model, sha256, prediction))

@@ -10,7 +10,7 @@ __all__ = ["list_for_edgetpu"]
 
 _MIB = 2**20
 _COLUMNS = (
-    "model", "px", "mapped", "cached MiB", "streamed MiB", "est. 500 MHz", "est. 250 MHz",
+    "model", "px", "fits px", "mapped", "cached MiB", "streamed MiB", "est. 500 MHz", "est. 250 MHz",
     "publ. 500 MHz", "publ. 250 MHz", "publ. top-1 %", "int8 %", "risks",
 )  # fmt: skip
 
@@ -30,6 +30,7 @@ def list_for_edgetpu(*, as_json: bool) -> None:
     print_lines(
         f"Nothing here is measured. Estimates are off by {errors['median_abs_error_pct']:.0f} % (median) and at most"
         f" {errors['max_abs_error_pct']:.0f} % on {errors['rows']} published latencies, each model left out of its own fit.",
+        "fits px: the largest resolution up to the variant's own at which its activations fit the chip's 3 MiB.",
         "Published latency is of the networks as their authors released them: edgetpu-s, -m and -l there do more work than here.",
         "next: edge-effnet edgetpu estimate --model lite0",
     )
@@ -41,6 +42,7 @@ def _row(record: dict[str, Any]) -> list[str]:
     return [
         record["id"],
         str(record["resolution_px"]),
+        str(predicted["fits_px"]),
         f"{predicted['mapped_ops']}/{predicted['total_ops']}",
         f"{predicted['cached_bytes'] / _MIB:.2f}",
         f"{predicted['streamed_bytes'] / _MIB:.2f}",

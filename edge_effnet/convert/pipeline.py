@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from edge_effnet.convert.contract import record_from_factors
 from edge_effnet.convert.converter import tflite_from_converter
+from edge_effnet.convert.edgetpu import edgetpu_notes, for_edgetpu
 from edge_effnet.convert.prepared import prepare
 from edge_effnet.convert.result import finish
 from edge_effnet.convert.tflite import tflite_from_graph, tflite_from_quantized
@@ -34,7 +35,8 @@ def convert(request: ConvertRequest, reporter: Reporter) -> ConvertResult:
     """
     prepared = prepare(request, reporter)
     model, choices = _write_model(request, prepared, reporter)
-    return finish(request, prepared, model, choices, prepared.outputs, reporter)
+    notes = () if request.target is None else edgetpu_notes(model)
+    return finish(request, prepared, model, choices, prepared.outputs, reporter, notes=notes)
 
 
 def _write_model(
@@ -51,6 +53,8 @@ def _write_model(
             return tflite_from_converter(folded, feed, request.io, reporter), {}
     with reporter.stage("quantize", total=len(cut_into_segments(folded))):
         quantized = quantize_by_reconstruction(folded, feed, settings, reporter)
+    if request.target == "edgetpu":
+        quantized = for_edgetpu(quantized)
     with reporter.stage("write"):
         return tflite_from_quantized(quantized, io=request.io), {
             "channel_factors": record_from_factors(quantized.factors)

@@ -8,7 +8,7 @@ from pathlib import Path
 from edge_effnet.errors import UnknownNameError, UsageError
 from edge_effnet.quantize.recipes import DEFAULT_RECIPE, get_recipe
 
-__all__ = ["DEFAULT_CALIBRATION", "IO_TYPES", "PRECISIONS", "ConvertRequest"]
+__all__ = ["DEFAULT_CALIBRATION", "IO_TYPES", "PRECISIONS", "TARGETS", "ConvertRequest"]
 
 PRECISIONS: dict[str, str] = {
     "w8a8": "int8 weights and activations, integers from end to end",
@@ -19,6 +19,7 @@ PRECISIONS: dict[str, str] = {
 """Precision -> what it means."""
 
 IO_TYPES = ("int8", "uint8", "float32")
+TARGETS = ("edgetpu",)
 DEFAULT_CALIBRATION = "synthetic-v1"
 
 
@@ -43,6 +44,7 @@ class ConvertRequest:
         squeeze_excite: False leaves squeeze-and-excite out.
         labels: Text file with one class name per line.
         allow_new_head: Start the classifier anew where the class count differs.
+        target: Device whose operators to keep to, one of `TARGETS`; None for any.
         evaluation: Folder that the model will be judged on: calibration images must not be in it.
     """
 
@@ -63,6 +65,7 @@ class ConvertRequest:
     labels: Path | None = None
     allow_new_head: bool = False
     evaluation: Path | None = None
+    target: str | None = None
 
     def __post_init__(self) -> None:
         from edge_effnet.models import MODEL_IDS
@@ -75,6 +78,12 @@ class ConvertRequest:
             if value not in allowed:
                 raise UnknownNameError(kind, value, allowed)
         get_recipe(self.recipe)
+        if self.target is not None:
+            from edge_effnet.convert.edgetpu import check_request
+
+            if self.target not in TARGETS:
+                raise UnknownNameError("target", self.target, TARGETS)
+            check_request(self)
         if self.calibration_samples < 1:
             raise UsageError("too few calibration samples", got=self.calibration_samples, allowed="1 or more")
         if self.seed < 0:

@@ -57,6 +57,7 @@ def finish(
     reporter: Reporter,
     *,
     gate: Gate | None = None,
+    notes: tuple[str, ...] = (),
 ) -> ConvertResult:
     """Give a model its contract, let the gate judge it, and write the files.
 
@@ -67,6 +68,7 @@ def finish(
         choices: Added to the contract, such as ``channel_factors``; a ``recipe`` replaces that of the request.
         outputs: Where to write.
         reporter: Told about the golden vectors; its times go into the record.
+        notes: Added to those of the network.
         gate: Refuses the finished bytes; the full-integer audit where None and the request is for integers.
 
     Raises:
@@ -81,7 +83,7 @@ def finish(
         require_integer(content, request.io)
     with reporter.stage("golden"):
         golden = golden_vectors(LocalModel(content), prepared.preprocessing)
-    return _leave(outputs, reporter, content, contract, golden, prepared.built.notes)
+    return _leave(outputs, reporter, content, contract, golden, (*prepared.built.notes, *notes))
 
 
 def _contract(request: ConvertRequest, prepared: Prepared, choices: dict[str, Any]) -> dict[str, Any]:

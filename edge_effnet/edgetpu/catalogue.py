@@ -6,17 +6,19 @@ from collections import Counter
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from edge_effnet.edgetpu.estimate import CLOCKS_MHZ, fitted
+from edge_effnet.edgetpu.estimate import CLOCKS_MHZ, activation_bytes, fitted
+from edge_effnet.edgetpu.layers import variant_layers
 from edge_effnet.edgetpu.outlook import outlook_of_variant
-from edge_effnet.inspect.edgetpu_layers import ACTIVATION_MEMORY_BYTES
+from edge_effnet.inspect.edgetpu_layers import ACTIVATION_MEMORY_BYTES, LARGE_MEAN_PLACES
 from edge_effnet.variants import VARIANTS
+from edge_effnet.variants.scale import MIN_RESOLUTION_PX
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from edge_effnet.inspect.edgetpu_layers import EdgeLayer
 
-__all__ = ["INT8_TOP1", "LARGE_MEAN_PLACES", "catalogue", "catalogue_record", "risks_of"]
+__all__ = ["INT8_TOP1", "catalogue", "catalogue_record", "largest_fitting_px", "risks_of"]
 
 INT8_TOP1: Final[Mapping[str, float]] = MappingProxyType(
     {
@@ -27,8 +29,8 @@ INT8_TOP1: Final[Mapping[str, float]] = MappingProxyType(
 """Variant -> top-1 in percent after post-training quantisation, as tensorflow/tpu, models/official/efficientnet, lite/README.md
 and edgetpu/README.md give it."""
 
-LARGE_MEAN_PLACES: Final = 112 * 112
-"""Places from which on MEAN is a risk; `convert --target edgetpu` has average pooling there."""
+
+_STEP_PX: Final = 8
 
 
 def catalogue(link: str = "usb3") -> list[dict[str, Any]]:
@@ -59,6 +61,7 @@ def catalogue_record(model: str, link: str = "usb3") -> dict[str, Any]:
             "total_ops": record["mapped_ops"] + record["cpu_ops"],
             "operators": dict(Counter(layer.op for layer in first.layers)),
             **record["memory"],
+            "fits_px": largest_fitting_px(model),
             "risks": risks_of(first.layers),
         },
         "estimate": [
@@ -76,7 +79,7 @@ def catalogue_record(model: str, link: str = "usb3") -> dict[str, Any]:
 def risks_of(layers: Sequence[EdgeLayer]) -> list[str]:
     """Return what may keep a network from being mapped as predicted, a few words each."""
     found = []
-    most = max(layer.live_bytes for layer in layers)
+    most = max(map(activation_bytes, layers))
     if most > ACTIVATION_MEMORY_BYTES:
         found.append(f"activations {most / 2**20:.1f} MiB")
     if any(layer.op == "MEAN" and _places(layer) >= LARGE_MEAN_PLACES for layer in layers):
@@ -84,6 +87,22 @@ def risks_of(layers: Sequence[EdgeLayer]) -> list[str]:
     if any(layer.op == "MUL" and layer.input_bytes < 2 * layer.output_bytes for layer in layers):
         found.append("SE unproven")
     return found
+
+
+def largest_fitting_px(model: str) -> int:
+    """Return the largest resolution, at most the variant's own, at which its activations fit the chip; else a multiple of 8."""
+    own = VARIANTS[model].resolution_px
+    if _fits(model, own):
+        return own
+    below, above = MIN_RESOLUTION_PX // _STEP_PX, -(-own // _STEP_PX)
+    while above - below > 1:
+        middle = (below + above) // 2
+        below, above = (middle, above) if _fits(model, middle * _STEP_PX) else (below, middle)
+    return below * _STEP_PX
+
+
+def _fits(model: str, resolution_px: int) -> bool:
+    return max(map(activation_bytes, variant_layers(model, resolution_px))) <= ACTIVATION_MEMORY_BYTES
 
 
 def _places(layer: EdgeLayer) -> int:

@@ -26,6 +26,9 @@ PROGRAM: Final = "edgetpu_compiler"
 VARIABLE: Final = "EDGETPU_COMPILER"
 """Environment variable that may name the compiler."""
 
+DEFAULT_TIMEOUT_S: Final = 180
+"""The compiler's own; not named to it, since older ones may not know the word."""
+
 _GRACE_S: Final = 30.0
 """Beyond its own time limit, so that it can say so itself."""
 
@@ -47,7 +50,7 @@ class CompilerOptions:
         intermediate_tensors: Tensors at which to cut; what comes after stays on the CPU.
     """
 
-    timeout_s: int = 180
+    timeout_s: int = DEFAULT_TIMEOUT_S
     min_runtime: int | None = None
     search_delegate: bool = False
     all_subgraphs: bool = False
@@ -57,8 +60,7 @@ class CompilerOptions:
         """Return them as arguments."""
         return [
             "--show_operations",
-            "--timeout_sec",
-            str(self.timeout_s),
+            *(["--timeout_sec", str(self.timeout_s)] if self.timeout_s != DEFAULT_TIMEOUT_S else []),
             *(["--min_runtime_version", str(self.min_runtime)] if self.min_runtime is not None else []),
             *(["--search_delegate"] if self.search_delegate else []),
             *(["-a"] if self.all_subgraphs else []),

@@ -38,6 +38,7 @@ __all__ = [
     "Constants",
     "LayerTime",
     "Limit",
+    "activation_bytes",
     "constants_for",
     "fitted",
     "layer_time",
@@ -118,11 +119,16 @@ def steps(layer: EdgeLayer) -> int:
     return places * math.prod(layer.kernel) * inputs * -(-channels // CELLS)
 
 
+def activation_bytes(layer: EdgeLayer) -> int:
+    """Return what the activations that are alive at a layer take on the chip: the fullest tile, times their number."""
+    return TILES * layer.tile_bytes
+
+
 def layer_time(layer: EdgeLayer, constants: Constants, clock_mhz: float, mb_per_s: float) -> LayerTime:
     """Return the time of one layer, which is that of the slowest thing that it waits for."""
     per_step = constants.depthwise_cycles if layer.op == "DEPTHWISE_CONV_2D" else constants.conv_cycles
     cycles_per_ms, bytes_per_ms = clock_mhz * 1e3, mb_per_s * _BYTES_PER_MS
-    excess = max(0, layer.live_bytes - ACTIVATION_MEMORY_BYTES)
+    excess = max(0, activation_bytes(layer) - ACTIVATION_MEMORY_BYTES)
     moved = layer.input_bytes + layer.output_bytes
     streaming, spill = layer.streamed_bytes / bytes_per_ms, constants.spill_trips * excess / bytes_per_ms
     waits: dict[Limit, float] = {

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from edge_effnet.inspect.edgetpu_layers import EdgeLayer
+from edge_effnet.inspect.edgetpu_layers import TILES, EdgeLayer
 from edge_effnet.variants import architecture, get_variant
 
 if TYPE_CHECKING:
@@ -16,25 +17,66 @@ if TYPE_CHECKING:
 
 __all__ = ["Chain", "variant_layers"]
 
+_SIDE: Final = math.isqrt(TILES)
+_CHANNEL_STEP: Final = 4
+"""Channels are padded to the four that a cell multiplies at a time."""
+
+
+@dataclass
+class _Map:
+    """One activation: its shape, how much of it a tile needs, and from which layer to which it is alive."""
+
+    shape: tuple[int, int, int]
+    born: int
+    last: int
+    rows: int
+    columns: int
+
+    @property
+    def size_bytes(self) -> int:
+        return math.prod(self.shape)
+
+    @property
+    def tile_bytes(self) -> int:
+        return self.rows * self.columns * -(-self.shape[2] // _CHANNEL_STEP) * _CHANNEL_STEP
+
 
 class Chain:
     """Writes layers down in order, each on the result of the one before.
 
     Attributes:
-        layers: What was written so far.
         where: Part of the network that is being written; the names of its layers begin with it.
     """
 
     def __init__(self, side_px: int, channels: int = 3) -> None:
-        self.layers: list[EdgeLayer] = []
         self.where = ""
-        self._shape: tuple[int, int, int] = (side_px, side_px, channels)
-        self._held = 0
+        self._layers: list[EdgeLayer] = []
+        self._maps: list[_Map] = []
+        self._now = self._map((side_px, side_px, channels))
+
+    @property
+    def layers(self) -> Sequence[EdgeLayer]:
+        """What was written so far, with the activations that are alive at each layer."""
+        alive = [
+            [one for one in self._maps if one.born <= place <= one.last] for place in range(len(self._layers))
+        ]
+        return [
+            replace(
+                layer,
+                live_bytes=sum(one.size_bytes for one in maps),
+                tile_bytes=sum(one.tile_bytes for one in maps),
+            )
+            for layer, maps in zip(self._layers, alive, strict=True)
+        ]
 
     @property
     def channels(self) -> int:
         """Channels of what the last layer gave."""
         return self._shape[2]
+
+    @property
+    def _shape(self) -> tuple[int, int, int]:
+        return self._maps[self._now].shape
 
     def conv(
         self, channels: int, kernel: tuple[int, int] = (1, 1), stride: int = 1, *, padded: bool = True
@@ -61,7 +103,7 @@ class Chain:
 
     def pool(self) -> None:
         """Add the mean over the whole map."""
-        self._add("MEAN", (1, 1, self.channels), self._shape[:2])
+        self._add("MEAN", (1, 1, self.channels))
 
     def pad(self, before_and_after: int) -> None:
         """Add zeros around the map."""
@@ -72,9 +114,9 @@ class Chain:
         """Add the last layer of the classifiers that have one."""
         self._add("SOFTMAX", self._shape)
 
-    def each(self, op: str, other_bytes: int = 0) -> None:
-        """Add an operator on every value, with a second input of so many bytes."""
-        self._add(op, self._shape, other_bytes=other_bytes)
+    def each(self, op: str) -> None:
+        """Add an operator on every value."""
+        self._add(op, self._shape)
 
     def scale_and_shift(self) -> None:
         """Add a batch norm that no convolution can take in: the layer before it gives several what they need."""
@@ -83,29 +125,16 @@ class Chain:
 
     def fork(self, paths: Sequence[Callable[[], None]], join: str = "CONCATENATION") -> None:
         """Add paths that start from the same input, and what joins their results."""
-        start, held, made = self._shape, self._held, 0
-        channels = 0
-        for number, path in enumerate(paths):
-            self._shape = start
-            last = number == len(paths) - 1
-            self._held = held + made + (0 if last else math.prod(start))
+        start, results = self._now, []
+        for path in paths:
+            self._now = start
             path()
-            made += math.prod(self._shape)
-            channels += self.channels
-        self._held = held
-        result = (*self._shape[:2], channels if join == "CONCATENATION" else self.channels)
-        own = math.prod(self._shape)
-        self._add(join, result, other_bytes=made - own)
+            results.append(self._now)
+        shapes = [self._maps[result].shape for result in results]
+        channels = sum(shape[2] for shape in shapes) if join == "CONCATENATION" else self.channels
+        self._add(join, (*self._shape[:2], channels), inputs=results)
 
-    def bottleneck(
-        self,
-        expansion: int,
-        channels: int,
-        kernel: int,
-        stride: int,
-        *,
-        residual: bool,
-    ) -> None:
+    def bottleneck(self, expansion: int, channels: int, kernel: int, stride: int, *, residual: bool) -> None:
         """Add an inverted bottleneck."""
 
         def path() -> None:
@@ -126,6 +155,12 @@ class Chain:
         )
         return height, width
 
+    def _map(self, shape: tuple[int, int, int]) -> int:
+        """Note a new activation; return its number."""
+        place = len(self._layers)
+        self._maps.append(_Map(shape, place, place, -(-shape[0] // _SIDE), -(-shape[1] // _SIDE)))
+        return len(self._maps) - 1
+
     def _add(
         self,
         op: str,
@@ -133,29 +168,36 @@ class Chain:
         kernel: tuple[int, int] = (1, 1),
         stride: int = 1,
         *,
+        inputs: Sequence[int] = (),
         fan_in: int = 0,
         macs: int = 0,
-        other_bytes: int = 0,
     ) -> None:
-        reads, writes = math.prod(self._shape) + other_bytes, math.prod(shape)
-        self.layers.append(
+        read = [self._maps[one] for one in inputs or (self._now,)]
+        for one in read:
+            one.last = len(self._layers)
+        if op.endswith("_2D"):  # a tile keeps the border that the kernel reads
+            needed = [
+                (-(-side // _SIDE) - 1) * stride + taps for side, taps in zip(shape, kernel, strict=False)
+            ]
+            read[0].rows, read[0].columns = max(read[0].rows, needed[0]), max(read[0].columns, needed[1])
+        source = self._shape
+        self._now = self._map(shape)
+        self._layers.append(
             EdgeLayer(
-                index=len(self.layers),
+                index=len(self._layers),
                 op=op,
-                name=f"{self.where or len(self.layers)}/{op.lower()}",
-                input_shape=self._shape,
+                name=f"{self.where or len(self._layers)}/{op.lower()}",
+                input_shape=source,
                 output_shape=shape,
                 kernel=kernel,
                 strides=(stride, stride),
                 fan_in=fan_in,
                 weighted=fan_in > 0,
                 macs=macs,
-                input_bytes=reads,
-                output_bytes=writes,
-                live_bytes=self._held + reads + writes,
+                input_bytes=sum(one.size_bytes for one in read),
+                output_bytes=math.prod(shape),
             )
         )
-        self._shape = shape
 
 
 def variant_layers(

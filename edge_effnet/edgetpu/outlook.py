@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from edge_effnet.edgetpu.estimate import Constants, LayerTime, constants_for, fitted, layer_times, total_ms
+from edge_effnet.edgetpu.estimate import (
+    Constants,
+    LayerTime,
+    activation_bytes,
+    constants_for,
+    fitted,
+    layer_times,
+    total_ms,
+)
 from edge_effnet.edgetpu.layers import variant_layers
 from edge_effnet.edgetpu.validation import ratio_interval, validation
+from edge_effnet.errors import DataError
 from edge_effnet.inspect.edgetpu import predict_file
 from edge_effnet.inspect.edgetpu_layers import ACTIVATION_MEMORY_BYTES, allocated
 
@@ -19,7 +28,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Outlook", "outlook_of_file", "outlook_of_variant"]
 
-_OUT_AND_BACK = 2.0
+_OUT_AND_BACK: Final = 2.0
+_MOVES: Final = frozenset({"PAD", "RESHAPE"})
+"""Operators that only move activations, which every published network does."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +84,7 @@ class Outlook:
             "memory": {
                 "cached_bytes": sum(layer.cached_bytes for layer in self.layers),
                 "streamed_bytes": sum(layer.streamed_bytes for layer in self.layers),
-                "activation_bytes": max(layer.live_bytes for layer in self.layers),
+                "activation_bytes": max(map(activation_bytes, self.layers)),
             },
             "layers": [
                 {"name": time.name, "kind": time.kind, "ms": time.ms, "limit": time.limit}
@@ -101,11 +112,17 @@ def outlook_of_file(path: Path, *, clock_mhz: float = 500, link: str = "usb3") -
     """Estimate a .tflite file: the operators that are predicted to be mapped.
 
     Raises:
-        DataError: The file is missing, damaged, no TFLite model, or compiled already.
+        DataError: The file is missing, damaged, no TFLite model, compiled already, or nothing of it would be mapped.
         UnknownNameError: There is no such link.
-        UsageError: Nothing would be mapped, or the clock is out of range.
+        UsageError: The clock is out of range.
     """
     prediction, sha256 = predict_file(path)
+    if not any(layer.mapped for layer in prediction.layers):
+        raise DataError(
+            "nothing of this model would run on the Edge TPU",
+            got=prediction.findings[0].reason if prediction.findings else path,
+            hint=f"edge-effnet edgetpu check {path}",
+        )
     found = _outlook(path.name, prediction.layers, constants_for(), clock_mhz, link)
     if prediction.compiles:
         return replace(found, sha256=sha256)
@@ -141,8 +158,8 @@ def _interval(
 
 
 def _unseen(layers: Sequence[EdgeLayer]) -> set[str]:
-    """Return the operators that no network with a published latency has."""
-    return {layer.op for layer in layers} - set(fitted()["operators"])
+    """Return the operators that compute something and are in no network with a published latency."""
+    return {layer.op for layer in layers} - set(fitted()["operators"]) - _MOVES
 
 
 def _notes(layers: Sequence[EdgeLayer], subject: str, cpu: int) -> list[str]:
@@ -152,7 +169,7 @@ def _notes(layers: Sequence[EdgeLayer], subject: str, cpu: int) -> list[str]:
         notes.append(
             f"{', '.join(unseen)}: in no network with a published latency; the interval counts nothing to twice their time"
         )
-    spilling = sum(layer.live_bytes > ACTIVATION_MEMORY_BYTES for layer in layers)
+    spilling = sum(activation_bytes(layer) > ACTIVATION_MEMORY_BYTES for layer in layers)
     if spilling:
         notes.append(
             f"{spilling} operators have more than 3 MiB of activations alive: what that costs is hardly known,"

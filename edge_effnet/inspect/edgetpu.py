@@ -16,19 +16,19 @@ from typing import TYPE_CHECKING, Any
 from edge_effnet.artifacts import sha256_of_file
 from edge_effnet.errors import DataError, GateError, UsageError
 from edge_effnet.inspect.cost import cost_from_model
-from edge_effnet.inspect.edgetpu_layers import CACHE_BUDGET_BYTES, EdgeLayer, allocated
+from edge_effnet.inspect.edgetpu_activations import live_bytes, tensor_bytes, tile_bytes
+from edge_effnet.inspect.edgetpu_layers import CACHE_BUDGET_BYTES, TILES, EdgeLayer, allocated
 from edge_effnet.inspect.edgetpu_ops import LATEST_RUNTIME, MAPPED, SECOND_SUBGRAPH, Status, status_of
 from edge_effnet.inspect.graph import read_model
 from edge_effnet.inspect.kinds import EDGETPU_CUSTOM_OP, WEIGHTED
-from edge_effnet.inspect.records import NUMPY_TYPES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from edge_effnet.inspect.findings import Finding
     from edge_effnet.inspect.records import Model, Operator, Subgraph, Tensor
 
-__all__ = ["RUNTIMES", "Prediction", "edge_layers", "judged", "live_bytes", "predict", "predict_file"]
+__all__ = ["RUNTIMES", "Prediction", "edge_layers", "judged", "predict", "predict_file"]
 
 RUNTIMES = range(10, LATEST_RUNTIME + 1)
 """Versions of the Edge TPU runtime that compiler 16 can compile for."""
@@ -62,7 +62,7 @@ class Prediction:
 
     @property
     def memory(self) -> dict[str, int]:
-        """Bytes of parameters, cached and streamed, and the most that activations take at one moment."""
+        """Bytes of parameters, cached and streamed, and the most that activations take at one moment in all tiles."""
         cached, streamed = (
             sum(getattr(layer, f"{kind}_bytes") for layer in self.mapped) for kind in ("cached", "streamed")
         )
@@ -70,7 +70,7 @@ class Prediction:
             "parameter_bytes": cached + streamed,
             "cached_bytes": cached,
             "streamed_bytes": streamed,
-            "activation_bytes": max((layer.live_bytes for layer in self.mapped), default=0),
+            "activation_bytes": TILES * max((layer.tile_bytes for layer in self.mapped), default=0),
         }
 
     def as_json(self) -> dict[str, Any]:
@@ -202,12 +202,13 @@ def _first_turn(graph: Subgraph, wanted: Sequence[bool]) -> set[int]:
 def edge_layers(model: Model, statuses: Sequence[Status]) -> tuple[EdgeLayer, ...]:
     """Describe every operator as the Edge TPU sees it; memory is not given out yet, see `allocated`."""
     graph, work = model.main, {layer.op_index: layer.macs for layer in cost_from_model(model).layers}
-    live = live_bytes(graph)
+    live, in_tile = live_bytes(graph), tile_bytes(graph)
     return tuple(
         replace(
             _layer(graph, operator),
             macs=work[operator.index],
             live_bytes=live[operator.index],
+            tile_bytes=in_tile[operator.index],
             mapped=status.status == MAPPED,
             status=status.status,
         )
@@ -230,8 +231,8 @@ def _layer(graph: Subgraph, operator: Operator) -> EdgeLayer:
         strides=operator.options.strides or (1, 1),
         fan_in=_fan_in(operator, weighted),
         weighted=weighted is not None,
-        input_bytes=sum(map(_bytes, data)),
-        output_bytes=sum(map(_bytes, results)),
+        input_bytes=sum(map(tensor_bytes, data)),
+        output_bytes=sum(map(tensor_bytes, results)),
     )
 
 
@@ -250,29 +251,3 @@ def _fan_in(operator: Operator, weights: Tensor | None) -> int:
     if weights is None or not weights.shape:
         return 0
     return 1 if operator.builtin == "DEPTHWISE_CONV_2D" else weights.shape[-1]
-
-
-def _bytes(tensor: Tensor) -> int:
-    dtype = NUMPY_TYPES.get(tensor.type)
-    return tensor.elements * (1 if dtype is None else dtype.itemsize)
-
-
-def live_bytes(graph: Subgraph) -> Mapping[int, int]:
-    """Return operator index -> bytes of the activations that are alive while it runs."""
-    end = len(graph.operators)
-    places = {operator.index: place for place, operator in enumerate(graph.operators)}
-    change = [0] * (end + 2)
-    for tensor in graph.tensors:
-        maker, readers = graph.producers.get(tensor.index), graph.consumers.get(tensor.index, ())
-        if tensor.is_constant or (maker is None and tensor.index not in graph.inputs):
-            continue
-        born = 0 if maker is None else places[maker.index]
-        last = max((places[reader.index] for reader in readers), default=born)
-        size = _bytes(tensor)
-        change[born] += size
-        change[(end if tensor.index in graph.outputs else max(last, born)) + 1] -= size
-    alive, found = 0, {}
-    for operator in graph.operators:
-        alive += change[places[operator.index]]
-        found[operator.index] = alive
-    return found

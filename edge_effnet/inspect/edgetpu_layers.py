@@ -23,6 +23,7 @@ __all__ = [
     "CACHE_BUDGET_RANGE_BYTES",
     "CELLS",
     "DEPTHWISE_ERROR",
+    "LARGE_MEAN_PLACES",
     "NARROW_BYTES_PER_TILE",
     "TILES",
     "EdgeLayer",
@@ -63,6 +64,10 @@ and M (6,728 and 8,571 KiB) after their convolutions."""
 
 _DEPTHWISE_BYTES_PER_TAP: Final = 4.6
 """For other kernels: the larger of the two above, per tap. No compiled model confirms it."""
+
+LARGE_MEAN_PLACES: Final = 112 * 112
+"""Places from which on a MEAN is a risk: the squeeze-and-excite of a 224 px stem. 256 x 256 x 32 is known to abort the
+compiler (google-coral/edgetpu issue 183), 7 x 7 to 10 x 10 is at the end of every classifier; what lies between is not known."""
 
 DEPTHWISE_ERROR: Final = 0.07
 """Error to expect of `depthwise_memory`, as a share: 3x3, fitted on two MobileNets v1, misses the depthwise bytes of the
@@ -115,6 +120,7 @@ class EdgeLayer:
         input_bytes: Activations that it reads, all inputs.
         output_bytes: Activations that it writes.
         live_bytes: Activations that are alive while it runs, its own included.
+        tile_bytes: What they take in the fullest tile, with borders; 0 where only a table of layers is known.
         mapped: Whether it is predicted to run on the Edge TPU.
         status: Why, in the words of the compiler's log.
         cached_bytes: Parameters of it that stay on the chip.
@@ -134,6 +140,7 @@ class EdgeLayer:
     input_bytes: int = 0
     output_bytes: int = 0
     live_bytes: int = 0
+    tile_bytes: int = 0
     mapped: bool = True
     status: str = "Mapped to Edge TPU"
     cached_bytes: int = 0

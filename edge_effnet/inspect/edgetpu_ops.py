@@ -117,7 +117,7 @@ _WEIGHTED: Final = frozenset({"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED",
 
 _FIXES: Final[Mapping[str, str]] = MappingProxyType(
     {
-        "HARD_SWISH": "convert --activation relu6 (or --target edgetpu), and train that",
+        "HARD_SWISH": "convert --activation relu6, and train that",
         "LEAKY_RELU": "use RELU or RELU6",
         "GELU": "use RELU, RELU6 or swish (LOGISTIC and MUL)",
         "DEQUANTIZE": "keep 8-bit inputs and outputs: convert --int8",

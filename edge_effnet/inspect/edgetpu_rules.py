@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from edge_effnet.inspect.edgetpu_layers import (
-    ACTIVATION_MEMORY_BYTES,
     CACHE_BUDGET_RANGE_BYTES,
     DEPTHWISE_ERROR,
+    LARGE_MEAN_PLACES,
+    NARROW_BYTES_PER_TILE,
     EdgeLayer,
 )
 from edge_effnet.inspect.edgetpu_limits import reduced_axes
@@ -23,10 +24,6 @@ if TYPE_CHECKING:
     from edge_effnet.inspect.records import Model
 
 __all__ = ["RULES", "findings_of"]
-
-_LARGE_MEAN: Final = 112 * 112
-"""Places from which on a MEAN is a risk: the squeeze-and-excite of a 224 px stem. 256 x 256 x 32 is known to abort the
-compiler (google-coral/edgetpu issue 183); what lies between is not known."""
 
 _UNREADABLE: Final = frozenset({"GELU"})
 """Operators whose number the compiler's reader (TFLite 2.5) does not know; also `BUILTIN_n`, which this package's does not."""
@@ -163,7 +160,7 @@ def large_mean(case: _Case) -> Iterator[Finding]:
         if operator.builtin != "MEAN" or source is None or not status.mapped:
             continue
         places = math.prod(source.shape[axis] for axis in reduced_axes(graph, operator))
-        if places >= _LARGE_MEAN:
+        if places >= LARGE_MEAN_PLACES:
             yield case.view.about(
                 "warning",
                 f"a mean over {list(source.shape)}: 256x256x32 is known to abort the compiler (Internal compiler error)",
@@ -175,13 +172,13 @@ def large_mean(case: _Case) -> Iterator[Finding]:
 
 def large_activations(case: _Case) -> Iterator[Finding]:
     """Activations beyond the chip's memory are spilled, or the compiler gives up."""
-    large = [layer for layer in case.layers if layer.mapped and layer.live_bytes > ACTIVATION_MEMORY_BYTES]
+    large = [layer for layer in case.layers if layer.mapped and layer.tile_bytes > NARROW_BYTES_PER_TILE]
     if large:
-        worst = max(large, key=lambda layer: layer.live_bytes)
+        worst = max(large, key=lambda layer: layer.tile_bytes)
         operator = case.view.graph.operators[worst.index]
         yield case.view.about(
             "warning",
-            f"{worst.live_bytes:,} bytes of activations are alive here, the chip has {ACTIVATION_MEMORY_BYTES:,}"
+            f"{worst.tile_bytes:,} bytes of activations are alive in a tile here, it has {NARROW_BYTES_PER_TILE:,}"
             f" ({len(large)} operators above it): slow spilling, or"
             ' "Compilation failed due to large activation tensors in model"',
             "a lower --resolution, or a smaller variant",
@@ -203,7 +200,7 @@ def unproven_gate(case: _Case) -> Iterator[Finding]:
             "info",
             f"{len(gates)} squeeze-and-excite gates: their operators are all on the compiler's list,"
             " but no public log shows such a network mapped",
-            "compile to be sure; without them: convert --target edgetpu",
+            "compile to be sure; without them: convert --no-squeeze-excite, and train that",
             operator=gates[0],
         )
 
@@ -217,7 +214,7 @@ def streamed_parameters(case: _Case) -> Iterator[Finding]:
             "info",
             f"about {streamed / _KILO:,.0f} of {total / _KILO:,.0f} KiB of parameters do not fit the cache"
             " and travel at every inference",
-            "a smaller variant or --width; over USB this costs about 2.7 ms per MiB",
+            "a smaller variant; edge-effnet edgetpu estimate says what it costs",
         )
     elif total > CACHE_BUDGET_RANGE_BYTES[0]:
         yield case.view.about(

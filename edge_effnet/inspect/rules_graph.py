@@ -17,7 +17,7 @@ from edge_effnet.inspect.kinds import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from edge_effnet.inspect.findings import Finding, View
+    from edge_effnet.inspect.findings import Finding, Severity, View
     from edge_effnet.inspect.records import Operator
 
 _STATIC = "build the model with batch_size=1 and convert again"
@@ -123,13 +123,15 @@ def _gives_integers(view: View, operator: Operator) -> bool:
 
 
 def foreign_operator(view: View) -> Iterator[Finding]:
-    """Every kernel is in the runtime."""
+    """Every kernel is in the runtime, or in the Edge TPU, which computes in integers only."""
     for operator in view.graph.operators:
+        severity: Severity = "error"
         if operator.kind == "flex":
             reason, fix = "TensorFlow's own kernel (Flex) in float", "replace the layer by builtin operators"
         elif operator.name == EDGETPU_CUSTOM_OP:
+            severity = "warning"
             reason, fix = (
-                "compiled for the Edge TPU: what it holds cannot be audited",
+                "compiled for the Edge TPU, which has integers only: its operators cannot be audited one by one",
                 "inspect the file before compilation",
             )
         elif operator.kind == "custom":
@@ -139,7 +141,7 @@ def foreign_operator(view: View) -> Iterator[Finding]:
             )
         else:
             continue
-        yield view.about("error", reason, fix, operator=operator)
+        yield view.about(severity, reason, fix, operator=operator)
 
 
 def conversion_operator(view: View) -> Iterator[Finding]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from edge_effnet.artifacts import sha256_of_file
-from edge_effnet.errors import DataError, EdgeEffnetError, EnvironmentFault, UsageError
+from edge_effnet.errors import DataError, EnvironmentFault, UsageError
 from edge_effnet.process import Finished, TimeLimitFault, find_program, run_program
 
 if TYPE_CHECKING:
@@ -233,17 +233,20 @@ class Device:
         part = f"{there}.{os.getpid()}.part"
         try:
             self._push(path, part, size)
-            if not self._has(part, sha256, size):
-                raise EnvironmentFault(f"{path.name} arrived damaged on {self.serial}", hint="try again")
-            status, output = self.shell(
-                f"chmod {'755' if executable else '644'} {shlex.quote(part)} && mv {shlex.quote(part)} {shlex.quote(there)}"
-            )
-            if status:
-                raise _cannot_keep(path, self.serial, output)
-        except EdgeEffnetError:
+            self._settle(path, part, there, sha256, executable=executable)
+        except BaseException:
             self._forget(part)
             raise
         return there
+
+    def _settle(self, path: Path, part: str, there: str, sha256: str, *, executable: bool) -> None:
+        """Give a copy its name, after looking whether it arrived whole."""
+        if not self._has(part, sha256, path.stat().st_size):
+            raise EnvironmentFault(f"{path.name} arrived damaged on {self.serial}", hint="try again")
+        mode, source, target = "755" if executable else "644", shlex.quote(part), shlex.quote(there)
+        status, output = self.shell(f"chmod {mode} {source} && mv {source} {target}")
+        if status:
+            raise _cannot_keep(path, self.serial, output)
 
     def _has(self, path: str, sha256: str, size: int) -> bool:
         """Say whether a file is there and whole: by its hash, or on an old device without sha256sum by its size."""
@@ -258,7 +261,7 @@ class Device:
         if status:
             raise _cannot_keep(path, self.serial, output)
         timeout_s = _PATIENCE_S + size / _PUSH_BYTES_PER_S
-        done = self.adb.call("-s", self.serial, "push", str(path), there, timeout_s=timeout_s)
+        done = self.adb.call("-s", self.serial, "push", str(path.absolute()), there, timeout_s=timeout_s)
         if done.returncode:
             raise _cannot_keep(path, self.serial, done.text + "\n" + done.complaint)
 

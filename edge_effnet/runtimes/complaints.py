@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from edge_effnet.errors import DataError, EdgeEffnetError, EnvironmentFault
+from edge_effnet.runtimes.edgetpu import COMPILED_MARK
 
 __all__ = ["explained"]
 
@@ -34,6 +35,12 @@ def explained(text: str, what: str, engine: str) -> EdgeEffnetError:
         if match := pattern.search(text):
             fields = match.groupdict()
             version = f" version {fields['version']}" if fields.get("version") else ""
+            if fields["op"] == COMPILED_MARK.decode():
+                return DataError(
+                    f"the model is compiled for the Edge TPU, which the engine {engine} is not",
+                    got=what,
+                    hint="--engine edgetpu, or the file that it was compiled from",
+                )
             return EnvironmentFault(
                 f"the engine {engine} has no operator {fields['op']}{version}",
                 got=what,

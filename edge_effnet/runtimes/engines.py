@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import platform
 import weakref
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 from urllib.parse import parse_qsl
 
 from edge_effnet.errors import EdgeEffnetError, EnvironmentFault, UnknownNameError, UsageError
 from edge_effnet.runtimes.base import Available, Missing
+from edge_effnet.runtimes.edgetpu import device_options, library, load_compiled, probe_device
 from edge_effnet.runtimes.targets import target
 from edge_effnet.runtimes.worker import ENGINES
 
@@ -22,15 +23,11 @@ if TYPE_CHECKING:
 
 __all__ = ["EDGETPU", "TFLITE_RUNTIME", "WorkerEngine", "engine_words", "worker_engine"]
 
-_EDGETPU_LIBRARY: Final = {"Linux": "libedgetpu.so.1", "Darwin": "libedgetpu.1.dylib"}.get(
-    platform.system(), "edgetpu.dll"
-)
 PHONE_ENGINES: Final = ("gpu", "nnapi")
 """Engines that only `benchmark_model` on a phone has; see `edge_effnet.runtimes.adb_tool`."""
 
 _FIXES: Final = {
     "tflite-runtime": "edge-effnet doctor --install tflite-runtime, or point EDGE_EFFNET_TFLITE_PYTHON to an environment that has it",
-    "edgetpu": "install the Edge TPU runtime (libedgetpu1-std) and plug the device in",
 }
 
 
@@ -44,6 +41,7 @@ class WorkerEngine:
         library: A delegate's library; None for none.
         options: What the delegate is told.
         place: The target whose worker it uses.
+        accelerator: What only one process at a time can hold; None where it shares nothing.
     """
 
     name: str
@@ -51,6 +49,7 @@ class WorkerEngine:
     library: str | None = None
     options: tuple[tuple[str, str], ...] = ()
     place: str = "local"
+    accelerator: str | None = None
 
     @property
     def delegates(self) -> list[dict[str, Any]]:
@@ -61,10 +60,12 @@ class WorkerEngine:
         """Ask a worker; see `edge_effnet.runtimes.base.Engine`."""
         try:
             with closing(self._connect()) as connection:
+                if self.accelerator is not None:
+                    return Available(probe_device(connection, self.kernels, self.delegates))
                 reply, _ = connection.ask("probe", engine=self.kernels, delegates=self.delegates)
                 return Available(reply["runtime"])
         except EdgeEffnetError as error:
-            return Missing(error.message, _FIXES.get(self.name.partition(":")[0], error.hint or ""))
+            return Missing(error.message, _FIXES.get(self.name, error.hint or ""))
 
     def load(self, model: Path | bytes, threads: int = 1) -> RemoteModel:
         """Load a model in a worker of its own, which ends with the model."""
@@ -90,11 +91,12 @@ class WorkerEngine:
                 got=connection.where,
                 hint=f"--target adb, or an engine such as {', '.join(ENGINES)}",
             )
-        return connection.load(model, self.kernels, threads, delegates=self.delegates, timeout_s=timeout_s)
+        load = connection.load if self.accelerator is None else partial(load_compiled, connection)
+        return load(model, self.kernels, threads, delegates=self.delegates, timeout_s=timeout_s)
 
 
 TFLITE_RUNTIME = WorkerEngine("tflite-runtime", "tflite-runtime")
-EDGETPU = WorkerEngine("edgetpu", "delegate", _EDGETPU_LIBRARY)
+EDGETPU = WorkerEngine("edgetpu", "delegate", library(), accelerator="edgetpu")
 
 
 def engine_words() -> tuple[str, ...]:
@@ -116,7 +118,7 @@ def worker_engine(name: str) -> WorkerEngine:
     """
     word, colon, rest = name.partition(":")
     if word == "edgetpu":
-        return WorkerEngine(name, "delegate", _EDGETPU_LIBRARY, (("device", rest),) if colon else ())
+        return WorkerEngine(name, "delegate", library(), device_options(rest), accelerator=name)
     if word == "delegate":
         return _delegate(name, rest)
     if name in PHONE_ENGINES:

@@ -25,6 +25,8 @@ SCHEMA_NAMES = (
     "demo-camera",
     "edgetpu-check",
     "edgetpu-compile",
+    "edgetpu-estimate",
+    "edgetpu-list",
     "doctor",
     "report",
     "compare",

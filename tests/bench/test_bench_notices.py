@@ -54,6 +54,8 @@ def test_a_calm_result_has_no_notice() -> None:
         ({"delegated_ops": 7}, "undelegated_ops"),
         ({"status": "not_delegated", "delegated_ops": 0, "engine": "delegate:x"}, "not_delegated"),
         ({"samples_ms": None}, "no_samples"),
+        ({"accelerator": {"usb_speed_mbps": 480}}, "usb2"),
+        ({"accelerator": {"compiled_together": False}}, "shared_cache"),
         ({"instructions": 10**8, "instructions_spread": 103}, "inexact_count"),
     ],
 )

@@ -109,6 +109,13 @@ def test_the_compiler_gets_an_argument_list(fake: Fake) -> None:
     ]  # fmt: skip
 
 
+def test_without_options_the_compiler_gets_only_what_every_version_knows(fake: Fake) -> None:
+    """Where to write, and to list the operators."""
+    fake.succeeds()
+    assert fake.compile() == 0
+    assert fake.asked()[2:] == ["--show_operations", str(fake.model)]
+
+
 def test_the_table_names_what_stays_on_the_cpu(fake: Fake, capsys: pytest.CaptureFixture[str]) -> None:
     """As text: three sources side by side, the version, the next command."""
     fake.succeeds(tables={"m_edgetpu.log": f"Input: m.tflite\nOutput: m_edgetpu.tflite\n{TABLE}"})
@@ -219,6 +226,7 @@ def test_real_containers_agree_with_the_prediction(
         assert record["agreement"]["consistent"]
         assert rows["parameter_bytes"]["prediction_error_percent"] == 0
         assert rows["mapped_ops"]["predicted"] == rows["mapped_ops"]["log"] == 31
+        assert abs(rows["activation_bytes"]["prediction_error_percent"]) < 23
         assert record["container"]["instr_run"] == int(row["instr_run"])
 
 

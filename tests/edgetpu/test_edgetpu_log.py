@@ -106,6 +106,11 @@ def test_a_search_that_ends_well_has_succeeded() -> None:
     assert len(log.complaints) == 2
 
 
+def test_the_last_word_counts() -> None:
+    """A compiler that says at the end that it failed has failed."""
+    assert not read_log(success().replace("Compilation succeeded!", "Compilation failed!")).succeeded
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [

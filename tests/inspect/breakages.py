@@ -95,7 +95,7 @@ BREAKAGES = (
     ),
     Breakage(
         "foreign_operator",
-        "error",
+        "warning",
         "Edge TPU",
         b.replace_sigmoid("edgetpu-custom-op"),
         "edgetpu-custom-op",

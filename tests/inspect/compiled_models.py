@@ -27,7 +27,7 @@ def _vector(builder: flatbuffers.Builder, offsets: list[int]) -> int:
     return int(builder.EndVector())
 
 
-def executable(kind: int, parameters: int, narrow: int = 100) -> bytes:
+def executable(kind: int, parameters: int, narrow: int = 100, token: int = 7) -> bytes:
     """Return an executable: its kind (0 alone, 1 loads the cache, 2 runs), and bytes of parameters."""
     builder = flatbuffers.Builder(256)
     numerics = _pack_table(builder, {0: ("Int32", 3), 1: ("Float32", 0.5)})
@@ -43,7 +43,7 @@ def executable(kind: int, parameters: int, narrow: int = 100) -> bytes:
         _pack_table(
             builder,
             {3: ("Int32", 1), 5: ("offset", streams), 6: ("offset", blob), 8: ("offset", layers), 9: ("offset", layers),
-             10: ("offset", chip), 12: ("Int32", narrow), 13: ("Int16", kind), 14: ("Uint64", 7)},
+             10: ("offset", chip), 12: ("Int32", narrow), 13: ("Int16", kind), 14: ("Uint64", token)},
         )
     )  # fmt: skip
     return bytes(builder.Output())
@@ -68,7 +68,8 @@ def compiled(options: list[bytes]) -> bytes:
     sketch = Sketch()
     sketch.add_tensor("t0", [1, 4, 4, 3], scale=1.0)
     for number, content in enumerate(options):
-        sketch.add_tensor(f"t{number + 1}", [1, 4, 4, 3], scale=1.0)
+        last = number + 1 == len(options)
+        sketch.add_tensor(f"t{number + 1}", [1, 48] if last else [1, 4, 4, 3], scale=1.0)
         operator = sketch.add_operator("edgetpu-custom-op", [f"t{number}"], [f"t{number + 1}"])
         operator.customOptions = np.frombuffer(content, np.uint8)
     sketch.graph.inputs, sketch.graph.outputs = [0], [len(options)]

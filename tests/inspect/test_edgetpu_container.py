@@ -137,6 +137,12 @@ def test_too_many_packages_are_refused() -> None:
         _container(compiled([flex(package([executable(0, 1)]))] * 65))
 
 
+def test_too_many_executables_are_refused() -> None:
+    """Vectors of tables have a limit, since each of them could be read again and again."""
+    with pytest.raises(DataError, match="too long to be honest"):
+        _container(compiled([flex(package([executable(0, 1)] * 257))]))
+
+
 def _survives(data: bytes) -> bool:
     try:
         container = _container(data)

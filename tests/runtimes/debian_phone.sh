@@ -1,6 +1,6 @@
 #!/bin/sh
 # Makes the folder that tests/runtimes/debian_phone.py runs as a phone: Debian sid with adbd, and the tool
-# benchmark_model 2.14.1 built from Debian's source of TensorFlow Lite. About six minutes, 1.4 GB, network, root:
+# benchmark_model 2.14.1 built from Debian's source of TensorFlow Lite. About two minutes on two cores, 1.1 GB, network, root:
 #
 #     apt-get install adb debootstrap iproute2
 #     tests/runtimes/debian_phone.sh /var/tmp/phone

@@ -23,7 +23,9 @@ def missing() -> str | None:
     absent = [name for name in ("ssh", "ssh-keygen") if shutil.which(name) is None]
     if _sshd() is None:
         absent.append("sshd")
-    return f"not installed: {', '.join(absent)} (on Debian: apt-get install openssh-server)" if absent else None
+    return (
+        f"not installed: {', '.join(absent)} (on Debian: apt-get install openssh-server)" if absent else None
+    )
 
 
 def _sshd() -> str | None:
