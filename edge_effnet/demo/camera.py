@@ -37,6 +37,9 @@ SMOOTH_SHARE = 0.5
 _RECENT = 100
 """Frames that the figures on the picture are of."""
 
+_STILL_MS = 700
+"""How long a still picture stays in the window."""
+
 
 @dataclass(frozen=True)
 class CameraRequest:
@@ -120,7 +123,7 @@ class _Show:
         share = (SMOOTH_SHARE if source.moving else 0.0) if request.smooth is None else request.smooth
         self._request, self._classifier, self._cv2 = request, classifier, cv2
         self._smoother = Smoother(share)
-        self._still_ms = 1 if source.moving else 700
+        self._source = source
         self._recent: deque[tuple[float, float, float]] = deque(maxlen=_RECENT)
         self.times = Times()
         self.film: Film | None = None
@@ -154,7 +157,17 @@ class _Show:
         write_line(self.log, record.to_record())
         if self.film is not None:
             self.film.add(picture, captured.time_s)
-        return self.screen is None or self.screen.show(picture, self._still_ms)
+        return self.screen is None or self.screen.show(picture, self._pause_ms(captured))
+
+    def _pause_ms(self, captured: Captured) -> int:
+        """Return how long a frame stays in the window: a film plays at its own speed there, if the network is fast enough."""
+        source = self._source
+        if not source.moving:
+            return _STILL_MS
+        if source.live or source.fps is None:
+            return 1
+        due_s = self.first_s + captured.index / source.fps
+        return max(1, int(1e3 * (due_s - time.perf_counter())))
 
     def _drawn(self, captured: Captured, top: list[Any]) -> Any:
         frame = captured.frame
@@ -223,6 +236,8 @@ def run_camera(request: CameraRequest, reporter: Reporter) -> dict[str, Any]:
             stopped = _loop(request, classifier, reader, show, live=source.live)
             for text in source.skipped:
                 reporter.note("skipped", text)
+            if show.frames == 0 and stopped == "interrupted":
+                raise KeyboardInterrupt
             if show.frames == 0:
                 raise DataError("the source gave no frame", got=source.name)
             record = {"schema_version": 1, "summary": _summary(classifier, source, reader, show, stopped)}

@@ -7,7 +7,7 @@ import io
 import json
 import threading
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import jsonschema
 import numpy as np
@@ -18,6 +18,7 @@ from runtimes.tiny_models import colour_classifier
 
 from edge_effnet.artifacts import sha256_of_bytes
 from edge_effnet.convert.contract import golden_vectors
+from edge_effnet.demo import camera
 from edge_effnet.demo.camera import CameraRequest, run_camera
 from edge_effnet.demo.resize import Resizer
 from edge_effnet.images import pixels_from_image, preprocess_array
@@ -139,6 +140,35 @@ def test_a_stream_that_dies_and_comes_back_goes_on(tmp_path: Path, colours: Call
     assert summary["live"] is True
     assert summary["reconnects"] == 1
     assert any("broke off" in text for _, text in reporter.notes)
+
+
+class _Window:
+    """A window that is closed at its fifth frame."""
+
+    waits: ClassVar[list[int]] = []
+
+    def __init__(self, _: object) -> None:
+        self.waits.clear()
+
+    def show(self, frame: np.ndarray, wait_ms: int) -> bool:
+        assert frame.shape == (48, 64, 3)
+        self.waits.append(wait_ms)
+        return len(self.waits) < 5
+
+    def close(self) -> None:
+        pass
+
+
+def test_closing_the_window_ends_it_and_a_film_plays_at_its_own_speed(
+    tmp_path: Path, colours: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At 10 frames a second the fifth is due after 0.4 s (this window does not wait, so its pauses grow)."""
+    monkeypatch.setattr(camera, "require_display", lambda _: None)
+    monkeypatch.setattr(camera, "Screen", _Window)
+    _film(tmp_path / "a.mp4", [_BLUE_GREEN_RED[0]] * 20)
+    record = run_camera(CameraRequest(colours(), str(tmp_path / "a.mp4")), Silent())
+    assert (record["summary"]["stopped"], record["summary"]["frames"]) == ("closed", 5)
+    assert 200 < _Window.waits[-1] <= 400
 
 
 def test_a_model_without_labels_shows_numbers_and_says_so(
