@@ -77,7 +77,7 @@ ALLOWED: dict[str, set[str]] = {
     "bench": BASE | {"process", "environment", "inspect", "runtimes", "variants"},
     "demo": BASE | {"process", "inspect", "runtimes", "bench", "images", "preprocessing", "model_contract"},
     "report": BASE | {"environment", "schemas", "proportions"},
-    "config": BASE | {"models", "calibrate", "quantize", "convert", "runtimes", "report"},
+    "config": BASE | {"models", "calibrate", "quantize", "convert", "runtimes", "bench", "report"},
     "chain": BASE | {"config", "process"},
     "__main__": {"cli"},
     "cli": BASE

@@ -32,6 +32,9 @@ _STABLE: Final = 0.02
 
 _PROBE_RUNS: Final = 3
 
+_SHARE: Final = 0.2
+"""Of the time that one answer may take, this much is planned for a turn: a slow one is no hanging device."""
+
 
 @dataclass(frozen=True)
 class Contender:
@@ -149,7 +152,7 @@ def _connected(
     connection = cast("WorkerTarget", contender.target).connect(contender.engine.kernels)
     stack.callback(connection.close)
     if plan.cpus:
-        connection.ask("pin", cpus=list(plan.cpus))
+        _pin(connection, plan.cpus)
     if contender.engine.accelerator is not None:
         shared[contender.target.name] = connection
     return connection
@@ -176,6 +179,13 @@ def _start(
     return [running]
 
 
+def _pin(connection: Connection, cpus: Sequence[int]) -> None:
+    try:
+        connection.ask("pin", cpus=list(cpus))
+    except EnvironmentFault as error:
+        raise EnvironmentFault(error.message, got=cpus, hint="--cpus: name cores that are there") from error
+
+
 def _warm_up(running: _Running, plan: Plan) -> None:
     """Run until two bursts agree, and settle how many inferences make one turn."""
     started, runs, before, stable = time.monotonic(), 0, float("inf"), False
@@ -185,7 +195,8 @@ def _warm_up(running: _Running, plan: Plan) -> None:
         median = float(np.median(times))
         stable = abs(median - before) <= _STABLE * before
         before = median
-        running.burst = max(plan.burst_runs, round(plan.burst_seconds * 1e9 / median), 1)
+        wanted = max(plan.burst_runs, round(plan.burst_seconds * 1e9 / median), 1)
+        running.burst = min(wanted, max(1, int(_SHARE * plan.timeout_s * 1e9 / median)))
     running.measurement.warm_up = {
         "runs": runs,
         "seconds": time.monotonic() - started,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from edge_effnet.bench.stats import LEAST_ROUNDS
 from edge_effnet.runtimes.edgetpu import USB2_MBPS
 
 if TYPE_CHECKING:
@@ -63,6 +64,12 @@ BUSY: Final = 0.3
 def _few_runs(result: Result) -> str | None:
     few = result["timing"] == "measured" and result["n"] is not None and result["n"] < FEW_RUNS
     return f"only {result['n']} samples" if few else None
+
+
+def _few_rounds(result: Result) -> str | None:
+    rounds = result["rounds"]
+    few = result["timing"] == "measured" and rounds is not None and len(rounds) < LEAST_ROUNDS
+    return f"only {len(rounds)} turns, too few for an interval" if few else None
 
 
 def _noisy(result: Result) -> str | None:
@@ -162,6 +169,7 @@ def _inexact_count(result: Result) -> str | None:
 
 
 NOTICES: Final = (
+    Notice("few_rounds", "info", _few_rounds, "raise --min-runs or --min-seconds"),
     Notice("few_runs", "warning", _few_runs, "raise --min-runs or --min-seconds"),
     Notice(
         "noisy",

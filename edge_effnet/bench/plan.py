@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,6 +13,10 @@ __all__ = ["Plan", "cpus_from_text"]
 
 ROUNDS: Final = 20
 """Turns that the time of a contender is spread over: enough rounds to resample, long enough to be warm in each."""
+
+
+DAY_S: Final = 86_400.0
+_CORES: Final = re.compile(r"\s*([0-9]{1,4})\s*(?:-\s*([0-9]{1,4})\s*)?")
 
 
 @dataclass(frozen=True)
@@ -36,14 +41,14 @@ class Plan:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be measured."""
-        for name, value, least in (
-            ("--threads", self.threads, 1),
-            ("--min-runs", self.min_runs, 1),
-            ("--min-seconds", self.min_seconds, 0),
-            ("--timeout", self.timeout_s, 1),
+        for name, value, least, most in (
+            ("--threads", self.threads, 1, 1024),
+            ("--min-runs", self.min_runs, 1, 10_000_000),
+            ("--min-seconds", self.min_seconds, 0, DAY_S),
+            ("--timeout", self.timeout_s, 1, DAY_S),
         ):
-            if not least <= value < float("inf"):
-                raise UsageError(f"{name} is out of range", got=value, allowed=f"{least} or more")
+            if not least <= value <= most:
+                raise UsageError(f"{name} is out of range", got=value, allowed=f"{least} to {most:g}")
 
     @property
     def burst_seconds(self) -> float:
@@ -68,8 +73,9 @@ def cpus_from_text(text: str | None) -> tuple[int, ...]:
     """
     cores: list[int] = []
     for part in text.split(",") if text is not None else ():
-        first, dash, last = part.partition("-")
-        if not first.strip().isdigit() or (dash and not last.strip().isdigit()):
-            raise UsageError("not a list of cores", got=text, allowed="such as 0 or 0,2-3")
-        cores += range(int(first), int(last if dash else first) + 1)
+        match = _CORES.fullmatch(part)
+        found = range(int(match[1]), int(match[2] or match[1]) + 1) if match else range(0)
+        if not found:
+            raise UsageError("not a list of cores", got=text, allowed="such as 0 or 0,2-3, up to 9999")
+        cores += found
     return tuple(dict.fromkeys(cores))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import shlex
 import sys
+import unicodedata
 from typing import TYPE_CHECKING, Any
 
 from edge_effnet.progress import Silent
@@ -15,19 +17,48 @@ if TYPE_CHECKING:
 
     from rich.progress import Progress, TaskID
 
-__all__ = ["TerminalReporter", "print_json", "print_lines", "print_table", "printable", "resumable"]
+__all__ = [
+    "TerminalReporter",
+    "print_json",
+    "print_lines",
+    "print_table",
+    "printable",
+    "resumable",
+    "visible",
+]
+
+_UNSEEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+"""Unicode's categories of what is not seen: controls, formats, surrogates, private and unassigned, line separators."""
 
 _MARKS = {"info": "·", "warning": "!", "skipped": "-"}
 
 
 def print_json(record: Any) -> None:
     """Print one JSON document on stdout."""
-    sys.stdout.write(json.dumps(record, indent=2) + "\n")
+    _put(json.dumps(record, indent=2) + "\n")
 
 
 def print_lines(*lines: str) -> None:
     """Print plain result lines on stdout."""
-    sys.stdout.writelines(line + "\n" for line in lines)
+    _put("".join(visible(line) + "\n" for line in lines))
+
+
+def visible(text: str) -> str:
+    """Return text without what would steer a terminal: a name in a record may hold escapes, or turn the reading direction."""
+    return "".join("?" if _steers(letter) else letter for letter in text)
+
+
+def _steers(letter: str) -> bool:
+    return unicodedata.category(letter) in _UNSEEN and letter not in "\n\t"
+
+
+def _put(text: str) -> None:
+    """Write to stdout now. When the reader has gone the rest is dropped, and the exit code still says how it ended."""
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def printable(text: str, length: int = 60) -> str:
@@ -56,16 +87,18 @@ def print_table(
     from rich.table import Table
 
     left_columns = range(left) if isinstance(left, int) else left
-    table = Table(title=title or None, title_justify="left")
+    table = Table(title=visible(title) or None, title_justify="left")
     for index, column in enumerate(columns):
-        table.add_column(column, justify="left" if index in left_columns else "right", no_wrap=True)
+        table.add_column(visible(column), justify="left" if index in left_columns else "right", no_wrap=True)
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(visible, row))
     console = Console(markup=False, emoji=False)
     # A cell cut short with an ellipsis would hide a figure, so a wide table is printed whole.
     unbounded = console.options.update(max_width=10_000)
     console.width = max(console.width, console.measure(table, options=unbounded).maximum)
-    console.print(table)
+    with console.capture() as printed:
+        console.print(table)
+    _put(printed.get())
 
 
 class TerminalReporter(Silent):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import traceback
@@ -65,6 +66,15 @@ def _root(
         os.environ["EDGE_EFFNET_DEBUG"] = "1"
 
 
+def _lacking(error: BaseException) -> str | None:
+    """Return what the machine ran out of, and the fix, if that is what happened."""
+    if isinstance(error, MemoryError):
+        return "out of memory\n  fix: lower --calibration-samples or --resolution"
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"{error.strerror}\n  fix: free some space where the output goes"
+    return None
+
+
 def _exit_code(error: BaseException) -> int:
     """Say on stderr what went wrong, and return the exit code of it."""
     if isinstance(error, EdgeEffnetError):
@@ -75,8 +85,8 @@ def _exit_code(error: BaseException) -> int:
     if isinstance(error, (KeyboardInterrupt, typer.Abort)):
         sys.stderr.write("interrupted: nothing was written under its final name\n")
         return _INTERRUPTED
-    if isinstance(error, MemoryError):
-        sys.stderr.write("error: out of memory\n  fix: lower --calibration-samples or --resolution\n")
+    if lacking := _lacking(error):
+        sys.stderr.write(f"error: {lacking}\n")
         return 3
     if isinstance(error, BrokenPipeError):
         sys.stderr.close()

@@ -71,6 +71,7 @@ def _check_names(config: RunConfig, source: Source) -> None:
 
 def _check_words(config: RunConfig, source: Source) -> None:
     """Refuse engines and gates that the verbs could not read."""
+    from edge_effnet.bench.plan import cpus_from_text
     from edge_effnet.report import parse_gate
     from edge_effnet.runtimes.engines import worker_engine
 
@@ -79,6 +80,8 @@ def _check_words(config: RunConfig, source: Source) -> None:
         for at, word in enumerate(getattr(config, key)):
             with _placed(source.place((key, at))):
                 read(word)
+    with _placed(source.place(("bench", "cpus"))):
+        cpus_from_text(config.bench.cpus)
 
 
 @contextlib.contextmanager

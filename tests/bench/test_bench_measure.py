@@ -168,6 +168,8 @@ def test_the_same_thing_twice_or_nothing_is_refused(models: list[Path], names: s
         {"min_seconds": -1.0},
         {"min_seconds": float("nan")},
         {"timeout_s": 0.0},
+        {"min_seconds": 1e300},
+        {"min_runs": 10**21},
     ],
 )
 def test_a_plan_that_cannot_be_is_refused(wrong: dict[str, Any]) -> None:
@@ -182,11 +184,18 @@ def test_a_list_of_cores_is_read(text: str | None, cores: tuple[int, ...]) -> No
     assert cpus_from_text(text) == cores
 
 
-@pytest.mark.parametrize("text", ["", "a", "1-", "-1", "0;1", "1,,2"])
+@pytest.mark.parametrize("text", ["", "a", "1-", "-1", "0;1", "1,,2", "3-1", "²", "0-99999999", "10000"])
 def test_what_is_no_list_of_cores_is_refused(text: str) -> None:
     """Exit 2."""
     with pytest.raises(UsageError, match="cores"):
         cpus_from_text(text)
+
+
+def test_a_long_turn_is_no_hanging_device(models: list[Path]) -> None:
+    """A turn is planned within the time that an answer may take, however long the whole measurement is."""
+    (result,) = bench(models[:1], plan=Plan(min_seconds=1.5, min_runs=200_000, timeout_s=1.0))["results"]
+    assert result["status"] == "ok"
+    assert result["n"] >= 200_000
 
 
 def test_a_core_that_is_not_there_is_told(models: list[Path]) -> None:

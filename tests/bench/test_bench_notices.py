@@ -43,6 +43,7 @@ def test_a_calm_result_has_no_notice() -> None:
     ("changes", "code"),
     [
         ({"n": 20, "samples_ms": [2.0] * 20}, "few_runs"),
+        ({"rounds": [40] * 5}, "few_rounds"),
         ({"iqr_ms": 0.5}, "noisy"),
         ({"device": _device(load_average=3.5)}, "noisy_neighbour"),
         ({"samples_ms": [2.0] * 100 + [2.4] * 100}, "throttling"),
