@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["COOL_DOWN", "TURNS", "AdbTarget", "adb"]
 
-TURNS: Final = 5
+TURNS: Final = 6
 """Invocations of each job where several are compared."""
 
 TURNS_ALONE: Final = 3
