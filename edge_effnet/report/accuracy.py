@@ -20,26 +20,51 @@ _NOT_EVALUATED: Final = "not evaluated: edge-effnet eval FLOAT.tflite INT8.tflit
 def add_accuracy(found: Collection, joined: Joined) -> None:
     """Give each model ``accuracy``, ``drop`` and ``no_accuracy`` (the reason where there is none).
 
-    Where several records evaluate a model, the one with the most images counts; the others stay under ``evaluations``.
+    Where several records evaluate a model, the one with the most images is shown; gates judge all of them:
+    ``accuracies`` and ``drops``, the shown one first.
     """
     for entry in joined.models.values():
-        entry |= {"accuracy": None, "drop": None, "no_accuracy": _NOT_EVALUATED}
+        entry |= {"accuracies": [], "drops": []}
     for source in found.of("eval"):
         keys = model_keys(source, joined)
         for index, (key, score) in enumerate(zip(keys, rows(source.record, "models"), strict=True)):
-            _keep_larger(joined.models[key], "accuracy", _accuracy(score, source) | {"index": index})
+            joined.models[key]["accuracies"].append(_accuracy(score, source) | {"index": index})
         for key, pair in zip(keys[1:], rows(source.record, "pairs"), strict=False):
-            _keep_larger(joined.models[key], "drop", _drop(pair, keys[0], joined, source))
+            joined.models[key]["drops"].append(_drop(pair, keys[0], joined, source))
+    hashes = {source.id: (source.sha256, source.file.partition("#")[2]) for source in found.sources}
+    evaluated = {key for key, entry in joined.models.items() if _usable(entry["drops"], "drop_top1", hashes)}
     for source in found.of("qat"):
         key = joined.key(text(source.record, "path"), source.record.get("sha256"), source.id)
         value = table(source.record, "val")
-        if value and joined.models[key]["drop"] is None:
-            joined.models[key]["drop"] = _drop(value, None, joined, source)
+        if value and key not in evaluated:
+            joined.models[key]["drops"].append(_drop(value, None, joined, source))
     for entry in joined.models.values():
-        if entry["random_weights"]:
-            entry |= {"accuracy": None, "drop": None, "no_accuracy": WITHHELD}
-        elif entry["accuracy"] is not None:
-            entry["no_accuracy"] = None
+        _choose(entry, hashes)
+        if len({accuracy["images_sha256"] or accuracy["source"] for accuracy in entry["accuracies"]}) > 1:
+            sources = ", ".join(sorted({accuracy["source"] for accuracy in entry["accuracies"]}))
+            joined.notes.append(
+                f"{entry['name']} was evaluated more than once, not all known to be on the same images ({sources}): "
+                "the one with the most images is shown, gates judge each of them"
+            )
+
+
+def _choose(entry: dict[str, Any], hashes: dict[str, tuple[str, str]]) -> None:
+    """Put what is shown first; of random weights nothing is."""
+    for key, all_of, figure in (("accuracy", "accuracies", "top1"), ("drop", "drops", "drop_top1")):
+        entry[all_of] = [] if entry["random_weights"] else _usable(entry[all_of], figure, hashes)
+        entry[key] = next(iter(entry[all_of]), None)
+    if entry["random_weights"]:
+        entry["no_accuracy"] = WITHHELD
+    else:
+        entry["no_accuracy"] = None if entry["accuracy"] else _NOT_EVALUATED
+
+
+def _usable(
+    values: list[dict[str, Any]], figure: str, hashes: dict[str, tuple[str, str]]
+) -> list[dict[str, Any]]:
+    """Return the values that have a figure: most images first, then by the record's own sha256."""
+    usable = [value for value in values if value[figure] is not None and value["n"]]
+    return sorted(usable, key=lambda value: (-value["n"], hashes[value["source"]], value.get("index", 0)))
 
 
 def model_keys(source: Source, joined: Joined) -> list[str]:
@@ -48,12 +73,6 @@ def model_keys(source: Source, joined: Joined) -> list[str]:
         joined.key(text(score, "path"), score.get("sha256"), source.id)
         for score in rows(source.record, "models")
     ]
-
-
-def _keep_larger(entry: dict[str, Any], key: str, value: dict[str, Any]) -> None:
-    figure = value["top1" if key == "accuracy" else "drop_top1"]
-    if figure is not None and value["n"] and (entry[key] is None or value["n"] > entry[key]["n"]):
-        entry[key] = value
 
 
 def _accuracy(score: dict[str, Any], source: Source) -> dict[str, Any]:
@@ -78,6 +97,7 @@ def _drop(pair: dict[str, Any], against: str | None, joined: Joined, source: Sou
         "mcnemar_p": number(pair, "mcnemar_p"),
         "agreement": number(pair, "agreement"),
         "n": number(pair, "n"),
+        "images_sha256": text(table(source.record, "images"), "sha256") or None,
         "source": source.id,
     }
 

@@ -53,7 +53,7 @@ class Collection:
     """What was found.
 
     Attributes:
-        sources: The records, in the order given, a folder's by name.
+        sources: The records, by the names of their files, whatever the order they were given in.
         skipped: Files that are no record, with the reason.
     """
 
@@ -98,12 +98,11 @@ def collect(runs: Sequence[Path]) -> Collection:
             nothing was found at all.
     """
     found = _Found()
-    for run in runs:
-        if run.is_dir():
-            for path in sorted(run.rglob("*.json")):
-                _read(path, found, named=False)
-        else:
-            _read(run, found, named=True)
+    files = {path: False for run in runs if run.is_dir() for path in run.rglob("*.json")}
+    files |= {run: True for run in runs if not run.is_dir()}
+    # By name, so that the order of the arguments decides nothing.
+    for path in sorted(files):
+        _read(path, found, named=files[path])
     if not found.sources:
         raise DataError(
             "there is no record to report on",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from edge_effnet.report.values import number, picked, rows, strings, table, text
 
@@ -22,29 +22,53 @@ _CONTRACT_KEYS = (
     "tools",
     "mixed",
 )
+_DECIDED_BY_THE_FILE: Final = {
+    "errors": "the integer audit's errors",
+    "warnings": "the integer audit's warnings",
+    "full_integer": "full_integer",
+    "macs": "the multiply-accumulates",
+    "int8_macs": "the int8 multiply-accumulates",
+}
 
 
 def add_audits(found: Collection, joined: Joined) -> None:
-    """Give each model ``audit``: what `inspect` found, or None."""
+    """Give each model ``audit``: what `inspect` found, or None.
+
+    Raises:
+        DataError: Two audits of one file disagree.
+    """
     for entry in joined.models.values():
         entry["audit"] = None
     for source in found.of("inspect"):
         record = source.record
-        entry = joined.models[joined.key(text(record, "path"), record.get("sha256"), source.id)]
-        findings = picked(record, "findings", "severity", "op_index", "op", "tensor", "reason", "fix")
-        macs = table(record, "macs")
-        total, int8 = number(macs, "total"), number(macs, "int8")
-        entry["audit"] = {
-            "full_integer": record["full_integer"] is True,
-            "errors": sum(finding["severity"] == "error" for finding in findings),
-            "warnings": sum(finding["severity"] == "warning" for finding in findings),
-            "findings": findings,
-            "ops": table(record, "ops"),
-            "macs": total,
-            "int8_macs": int8,
-            "int8_mac_percent": 100.0 * int8 / total if total and int8 is not None else None,
-            "source": source.id,
-        }
+        key = joined.key(text(record, "path"), record.get("sha256"), source.id)
+        audit = _audit(record)
+        for what, words in _DECIDED_BY_THE_FILE.items():
+            joined.state(key, words, audit[what], source)
+        joined.state(key, "the number of operators", _total(audit["ops"]), source)
+        if joined.models[key]["audit"] is None:
+            joined.models[key]["audit"] = audit | {"source": source.id}
+
+
+def _audit(record: dict[str, Any]) -> dict[str, Any]:
+    findings = picked(record, "findings", "severity", "op_index", "op", "tensor", "reason", "fix")
+    macs = table(record, "macs")
+    total, int8 = number(macs, "total"), number(macs, "int8")
+    return {
+        "full_integer": record["full_integer"] is True,
+        "errors": sum(finding["severity"] == "error" for finding in findings),
+        "warnings": sum(finding["severity"] == "warning" for finding in findings),
+        "findings": findings,
+        "ops": table(record, "ops"),
+        "macs": total,
+        "int8_macs": int8,
+        "int8_mac_percent": 100.0 * int8 / total if total and int8 is not None else None,
+    }
+
+
+def _total(ops: dict[str, Any]) -> float | None:
+    counts = [number(ops, name) for name in ops]
+    return sum(count for count in counts if count is not None) if counts else None
 
 
 def add_contracts(found: Collection, joined: Joined) -> None:
@@ -55,7 +79,15 @@ def add_contracts(found: Collection, joined: Joined) -> None:
         record = source.record
         path = text(record, "file")
         entry = joined.models[joined.key(path or source.file, record.get("sha256"), source.id)]
-        entry["contract"] = {key: record.get(key) for key in _CONTRACT_KEYS} | {"source": source.id}
+        contract = {key: record.get(key) for key in _CONTRACT_KEYS}
+        shown = entry["contract"]
+        if shown is None:
+            entry["contract"] = contract | {"source": source.id}
+        elif differing := [key for key in _CONTRACT_KEYS if shown[key] != contract[key]]:
+            joined.notes.append(
+                f"{shown['source']} and {source.id} are different contracts of {entry['name']} "
+                f"({', '.join(differing)}): the first is shown"
+            )
 
 
 def verifications(found: Collection, joined: Joined) -> list[dict[str, Any]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from edge_effnet.errors import DataError
 from edge_effnet.report.values import base_name, number, rows, table, text
 
 if TYPE_CHECKING:
@@ -24,11 +25,13 @@ class Joined:
 
     Attributes:
         models: Key -> the entry of ``models`` in the report.
-        notes: What was assumed while joining.
+        notes: What was assumed while joining, and where records differ in what a file alone does not decide.
+        stated: Key and what was said of it -> the value, and the record that said it first.
     """
 
     models: dict[str, dict[str, Any]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    stated: dict[tuple[str, str], tuple[Any, Source]] = field(default_factory=dict)
 
     def key(self, path: str, sha256: object, source: str) -> str:
         """Return the key of the model that a record names, making its entry where there is none."""
@@ -39,6 +42,25 @@ class Joined:
         if source not in entry["sources"]:
             entry["sources"].append(source)
         return key
+
+    def state(self, key: str, what: str, value: object, source: Source) -> None:
+        """Take note of a figure that a model's file alone decides; None says nothing.
+
+        Raises:
+            DataError: Another record says something else of the same file.
+        """
+        if value is None:
+            return
+        said, first = self.stated.setdefault((key, what), (value, source))
+        if said != value:
+            sha256 = self.models[key]["sha256"]
+            raise DataError(
+                f"two records contradict each other about {what} of {self.models[key]['name']}",
+                got=f"{first.file}: {said}; {source.file}: {value}",
+                allowed=f"one value, for the file alone decides it ({f'sha256 {sha256}' if sha256 else 'no sha256 recorded'})",
+                hint="leave out the record that is wrong, or make both again with one release: "
+                "edge-effnet inspect MODEL.tflite --json",
+            )
 
     def _key_by_name(self, path: str, source: str) -> str:
         same = [key for key, entry in self.models.items() if path in entry["files"]]
@@ -78,7 +100,8 @@ def join(found: Collection) -> Joined:
     for source in sorted(found.sources, key=lambda source: order.get(source.kind, len(order))):
         for path, part in _named_models(source):
             key = joined.key(path, part.get("sha256"), source.id)
-            _describe(joined.models[key], part)
+            joined.state(key, "size_bytes", number(part, "size_bytes"), source)
+            _describe(joined, key, part, source)
     _set_roles(found, joined)
     _name_apart(joined)
     return joined
@@ -124,12 +147,27 @@ def _name_apart(joined: Joined) -> None:
                 entry["name"] = f"{entry['name']} ({(entry['sha256'] or 'no hash')[:8]})"
 
 
-def _describe(entry: dict[str, Any], part: dict[str, Any]) -> None:
-    """Fill in what an earlier record did not say."""
+def _describe(joined: Joined, model: str, part: dict[str, Any], source: Source) -> None:
+    """Fill in what an earlier record did not say, and take note of what it said otherwise."""
+    entry = joined.models[model]
     for key, read in _FACTS.items():
+        value = read(part)
         if not entry[key]:
-            entry[key] = read(part)
+            entry[key] = value
+        if value and key in _TOLD:
+            said, first = joined.stated.setdefault((model, key), (value, source))
+            if not _agree(said, value):
+                joined.notes.append(
+                    f"{first.file} and {source.file} differ about the {key} of {entry['name']}: the first is shown"
+                )
     entry["random_weights"] = entry["random_weights"] or _is_random(table(part, "weights"))
+
+
+def _agree(one: object, two: object) -> bool:
+    """Return whether two facts are the same in what both of them say."""
+    if isinstance(one, dict) and isinstance(two, dict):
+        return all(None in (one[key], two[key]) or one[key] == two[key] for key in one)
+    return one == two
 
 
 def _is_random(weights: dict[str, Any]) -> bool:
@@ -154,6 +192,9 @@ _FACTS: Final[dict[str, Callable[[dict[str, Any]], Any]]] = {
     "calibration": lambda part: _calibration(part, "calibration"),
     "size_bytes": lambda part: number(part, "size_bytes"),
 }
+
+_TOLD: Final = ("id", "recipe", "weights", "calibration")
+"""What is told of a file and cannot be read from it."""
 
 
 def _input_px(part: dict[str, Any]) -> int | None:

@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from itertools import combinations
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 __all__ = ["verdict"]
+
+_ROUNDING: Final = 1e-3
+"""Points; one image of 50,000 is 2e-3."""
+
+_EVALUATED: Final = (
+    ("accuracies", ("images_sha256",), ("n", "top1", "top5")),
+    ("drops", ("images_sha256", "against"), ("n", "drop_top1", "agreement")),
+)
+"""Where the figures of a model are, what must be the same for them to be, and which they are."""
 
 
 def verdict(document: dict[str, Any]) -> dict[str, Any]:
@@ -29,6 +42,7 @@ def _count(number: int, noun: str) -> str:
 
 
 def _doubts(document: dict[str, Any]) -> list[str]:
+    files = {source["id"]: f"{source['id']} ({source['file']})" for source in document["sources"]}
     doubts = [
         f"{gate['name']} of {line['model']} passes, but its interval reaches beyond the limit"
         for gate in document["gates"]
@@ -44,6 +58,7 @@ def _doubts(document: dict[str, Any]) -> list[str]:
         calibration = model["calibration"]
         if calibration and str(calibration["id"]).startswith("synthetic"):
             doubts.append(f"{model['name']} is calibrated on synthetic images ({calibration['id']})")
+    doubts += [doubt for model in document["models"] for doubt in _contradictions(model, files)]
     for row in document["latency"]:
         warnings = [notice for notice in row["notices"] if notice.get("severity") == "warning"]
         if warnings:
@@ -55,6 +70,25 @@ def _doubts(document: dict[str, Any]) -> list[str]:
     if dirty:
         doubts.append(f"made with code that was not committed: {', '.join(dirty)}")
     return [*dict.fromkeys(doubts)]
+
+
+def _contradictions(model: dict[str, Any], files: dict[str, str]) -> Iterator[str]:
+    """Yield what two evaluations of one model on the same images say otherwise than each other."""
+    for all_of, same, figures in _EVALUATED:
+        for one, two in combinations(model[all_of], 2):
+            if one["images_sha256"] is None or any(one[key] != two[key] for key in same):
+                continue
+            differing = [key for key in figures if _apart(one[key], two[key])]
+            if differing:
+                said = ", ".join(f"{key} {one[key]:.6g} and {two[key]:.6g}" for key in differing)
+                yield (
+                    f"{files[one['source']]} and {files[two['source']]} disagree about {model['name']} "
+                    f"on the same images: {said}"
+                )
+
+
+def _apart(one: float | None, two: float | None) -> bool:
+    return one is not None and two is not None and abs(one - two) > _ROUNDING
 
 
 def _is_dirty(record: dict[str, Any]) -> bool:

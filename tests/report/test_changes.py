@@ -133,7 +133,9 @@ def test_exact_figures_need_no_interval(tmp_path: Path) -> None:
     b = {
         "i": records.inspection("n", errors=2, ops={"CONV_2D": 64}, size=5_000_000),
         "b": records.bench(
-            records.result("n", None, timing="none", target="arm64:cortex-a76", instructions=101)
+            records.result(
+                "n", None, timing="none", target="arm64:cortex-a76", instructions=101, size_bytes=5_000_000
+            )
         ),
     }
     document = _compared(tmp_path, a, b)
