@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from edge_effnet.artifacts import sha256_of_bytes
 from edge_effnet.errors import DataError
-from edge_effnet.report.kinds import KINDS, Kind, kind_of, require_readable, require_version, slimmed
+from edge_effnet.report.kinds import KINDS, Kind, kind_of, require_readable, slimmed
+from edge_effnet.report.latency import contradiction_of
 from edge_effnet.report.values import rows, table, text
 
 if TYPE_CHECKING:
@@ -19,6 +21,9 @@ __all__ = ["Collection", "Source", "collect"]
 
 _MAX_BYTES: Final = 256 << 20
 """A record of 50,000 images with thumbnails has a few MB; a file beyond this is none."""
+
+_LARGEST: Final = 1e100
+"""No figure and no seed comes near it, and the product of two numbers below it is a finite float."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +122,7 @@ def _read(path: Path, found: _Found, *, named: bool) -> None:
     """Read one file; a file that was not named itself and is no record is skipped with the reason."""
     try:
         data = _bytes_of(path)
-        document = json.loads(data, parse_constant=_refuse_constant)
+        document = _document_of(data)
     except (OSError, ValueError, RecursionError) as error:
         reason = error.strerror if isinstance(error, OSError) else f"no JSON: {error}"
         if named:
@@ -136,7 +141,7 @@ def _read(path: Path, found: _Found, *, named: bool) -> None:
     if kind is None:
         found.skip(str(path), "no record of edge-effnet")
         return
-    require_readable(document, kind, str(path))
+    _require_sound(document, kind, str(path))
     if kind.name == "report" and not named:
         found.skip(str(path), "an earlier report; name it to read the records in it")
         return
@@ -151,8 +156,55 @@ def _bytes_of(path: Path) -> bytes:
     return data
 
 
+def _document_of(data: bytes) -> Any:
+    """Return what a JSON text says.
+
+    Raises:
+        ValueError: It is none, or has a number or a text that a report could not write again.
+    """
+    document = json.loads(data, parse_constant=_refuse_constant, parse_float=_float_of, parse_int=_int_of)
+    try:
+        json.dumps(document, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(f"a text has {error.object[error.start]!a}, which is half a character") from error
+    return document
+
+
 def _refuse_constant(name: str) -> float:
     raise ValueError(f"{name} is no JSON number")
+
+
+def _float_of(digits: str) -> float:
+    value = float(digits)
+    if not math.fabs(value) < _LARGEST:
+        raise ValueError(f"the number {_short(digits)} is too large")
+    return value
+
+
+def _int_of(digits: str) -> int:
+    _float_of(digits)  # before it is made an integer, which takes long for thousands of digits
+    return int(digits)
+
+
+def _short(digits: str) -> str:
+    return digits if len(digits) <= 20 else f"{digits[:8]}... ({len(digits)} characters)"
+
+
+def _require_sound(record: dict[str, Any], kind: Kind, origin: str) -> None:
+    """Refuse a record that would be read wrongly, or that says two things of one measurement.
+
+    Raises:
+        DataError: It is of a newer schema, does not have the form of its schema, or contradicts itself.
+    """
+    require_readable(record, kind, origin)
+    fault = contradiction_of(record) if kind.name == "bench" else None
+    if fault is not None:
+        raise DataError(
+            f"the bench record {origin} contradicts itself",
+            got=fault,
+            allowed="the median of the samples that the result holds",
+            hint="measure again: edge-effnet bench MODEL.tflite --json > FILE.json",
+        )
 
 
 def _add(file: str, kind: Kind, sha256: str, size: int, record: dict[str, Any], found: _Found) -> None:
@@ -164,8 +216,7 @@ def _add(file: str, kind: Kind, sha256: str, size: int, record: dict[str, Any], 
             if inner is None or kind_of(content) is not inner:
                 found.skip(f"{file}#{text(source, 'id')}", "not a kind of record that this release knows")
                 continue
-            # What the report left out is missing from its copies; they were whole when it read them.
-            require_version(content, inner, text(source, "file"))
+            _require_sound(content, inner, f"{text(source, 'file')} in {file}")
             found.add(text(source, "file"), inner, text(source, "sha256"), int(source["size_bytes"]), content)
         return
     if not kind.holds:
@@ -175,7 +226,7 @@ def _add(file: str, kind: Kind, sha256: str, size: int, record: dict[str, Any], 
     for part, content in _parts(record, kind):
         inner = kind_of(content)
         if inner is not None:
-            require_readable(content, inner, f"{file}#{part}")
+            _require_sound(content, inner, f"{file}#{part}")
             found.add(f"{file}#{part}", inner, sha256, size, content)
 
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from edge_effnet.report.values import interval, number, picked, rows, table, text
+from edge_effnet.report.values import base_name, interval, number, picked, rows, table, text
 
 if TYPE_CHECKING:
     from edge_effnet.report.collect import Collection, Source
     from edge_effnet.report.subjects import Joined
 
-__all__ = ["TIMINGS", "condition_of", "latency_rows", "ratio_rows", "samples_of"]
+__all__ = ["TIMINGS", "condition_of", "contradiction_of", "latency_rows", "ratio_rows", "samples_of"]
 
 TIMINGS: Final = ("measured", "none", "modelled")
 """``measured``: a clock on the device; ``none``: run and counted, not timed; ``modelled``: computed. Never in one column."""
@@ -24,6 +25,9 @@ _NUMBERS: Final = (
 )
 _SERIES: Final = 60
 """Points of the drawn series of samples: each is the median of its share of them."""
+
+_ROUNDING: Final = 1e-6
+"""Share by which a median may differ from that of its samples: a tool may have written fewer digits."""
 
 
 def latency_rows(found: Collection, joined: Joined) -> list[dict[str, Any]]:
@@ -75,6 +79,21 @@ def samples_of(result: dict[str, Any]) -> list[float]:
         if isinstance(samples, list)
         else []
     )
+
+
+def contradiction_of(record: dict[str, Any]) -> str | None:
+    """Return the first result of a record of `bench` whose median is not that of its samples, in words, or None."""
+    for index, result in enumerate(rows(record, "results")):
+        told, samples = number(result, "median_ms"), samples_of(result)
+        if told is None or not samples:
+            continue
+        found = float(np.median(samples))
+        if not math.isclose(told, found, rel_tol=_ROUNDING):
+            return (
+                f"results[{index}] ({base_name(text(result, 'model'))}): median_ms {told:.7g}, "
+                f"and the median of its {len(samples)} samples_ms is {found:.7g}"
+            )
+    return None
 
 
 def _spread(samples: list[float]) -> dict[str, Any] | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import math
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -49,18 +50,19 @@ def latency_ratio(a: dict[str, Any], b: dict[str, Any]) -> tuple[float, list[flo
     The two were not timed in turns, so that rounds of each are drawn by themselves.
 
     Returns:
-        None where a result has no times; no interval where it has no samples or fewer than two rounds.
+        None where a result has no times, or their ratio is beyond every number; no interval where it has no samples or
+        fewer than two rounds, or where one that was drawn is.
     """
     first, second = number(a, "median_ms"), number(b, "median_ms")
-    if not first or second is None:
+    if not first or second is None or not math.isfinite(second / first):
         return None
     rounds_a, rounds_b = _rounds(a), _rounds(b)
     if min(len(rounds_a), len(rounds_b)) < 2:
         return second / first, None
     generator = np.random.default_rng(_SEED)
-    ratios = _medians(rounds_b, generator) / _medians(rounds_a, generator)
-    low, high = np.percentile(ratios, _LEVEL)
-    return second / first, [float(low), float(high)]
+    with np.errstate(over="ignore", invalid="ignore"):
+        low, high = np.percentile(_medians(rounds_b, generator) / _medians(rounds_a, generator), _LEVEL)
+    return second / first, [float(low), float(high)] if np.isfinite((low, high)).all() else None
 
 
 def _rounds(result: dict[str, Any]) -> list[npt.NDArray[np.float64]]:

@@ -6,8 +6,11 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
 from report import records
 
+from edge_effnet.cli.main import run
 from edge_effnet.errors import DataError
 from edge_effnet.report import collect, render_json, report_document
 
@@ -85,6 +88,125 @@ def test_a_damaged_record_is_refused_with_its_place(tmp_path: Path) -> None:
     broken = records.bench(records.result("m") | {"median_ms": "fast"})
     with pytest.raises(DataError, match=r"results\[0\]\.median_ms"):
         collect([records.save(tmp_path, bench=broken)])
+
+
+_SIGN = '"SIGN"'
+"""Stands for the JSON text of a number in a record that is made by hand."""
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("1e999", "the number 1e999 is too large"),
+        ("-1e999", "the number -1e999 is too large"),
+        ("1" + "0" * 400, r"the number 10000000\.\.\. \(401 characters\) is too large"),
+        ("1" + "0" * 4000, "too large"),
+        ("1" + "0" * 9000, "too large"),
+        ("1e101", "too large"),
+        ("Infinity", "is no JSON number"),
+        ('"\\ud800"', r"'\\ud800', which is half a character"),
+    ],
+)
+@pytest.mark.parametrize("key", ["instructions", "size_bytes", "median_ms", "some_other_key", "model"])
+def test_what_no_report_could_write_again_is_refused(
+    tmp_path: Path, key: str, written: str, said: str
+) -> None:
+    """A number beyond every figure, or half a character, under a known key or any other."""
+    path = tmp_path / "bench.json"
+    content = json.dumps(records.bench(records.result("m") | {key: "SIGN"})).replace(_SIGN, written)
+    path.write_text(content, encoding="utf-8")
+    with pytest.raises(DataError, match=said) as caught:
+        collect([path])
+    assert (caught.value.exit_code, caught.value.got) == (4, path)
+
+
+def test_large_numbers_that_are_numbers_are_read(tmp_path: Path) -> None:
+    """A seed of 128 bits, and a file beyond 2^53 bytes, exactly."""
+    sizes = {"size_bytes": 2**60 + 1, "seed": 2**128 - 1, "tiny": 1e-300}
+    (source,) = collect([records.save(tmp_path, b=records.bench(records.result("m") | sizes))]).sources
+    assert {key: source.record["results"][0][key] for key in sizes} == sizes
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("median_ms", -1), ("median_ms", 0), ("p90_ms", -4.0), ("mean_ms", 0), ("ci95_ms", [-1.0, 2.0]), ("init_ms", -1),
+        ("samples_ms", [0.0] * 100), ("samples_ms", [10.0, -10.0]), ("throughput_per_s", 0), ("energy_j_per_inference", -1),
+        ("size_bytes", -1), ("n", -1), ("instructions", -5), ("total_ops", -1),
+    ],
+)  # fmt: skip
+def test_a_time_of_nothing_or_less_is_damage(tmp_path: Path, key: str, value: object) -> None:
+    """A ratio with it would be a claim about no network."""
+    with pytest.raises(DataError, match=rf"results\[0\]\.{key}.* is out of range"):
+        collect([records.save(tmp_path, bench=records.bench(records.result("m") | {key: value}))])
+
+
+def _contradicting(told: float) -> dict[str, Any]:
+    return records.bench(records.result("a"), records.result("m", 4.12) | {"median_ms": told})
+
+
+def test_a_median_that_is_not_that_of_its_samples_is_refused(tmp_path: Path) -> None:
+    """By name of the file, place and model, with both figures; also where the record lies in a report."""
+    said = r"bench\.json.* contradicts itself\n.*results\[1\] \(m\.tflite\): median_ms 1, .* 100 samples_ms is 4\.12\b"
+    with pytest.raises(DataError, match=said) as caught:
+        collect([records.save(tmp_path / "run", bench=_contradicting(1.0))])
+    assert caught.value.exit_code == 4
+    sound = report_document(collect([records.save(tmp_path / "sound", bench=_contradicting(4.12))]))
+    sound["sources"][0]["record"]["results"][1]["median_ms"] = 1.0
+    (tmp_path / "report.json").write_text(render_json(sound), encoding="utf-8")
+    with pytest.raises(DataError, match=said):
+        collect([tmp_path / "report.json"])
+
+
+def test_a_median_written_with_fewer_digits_contradicts_nothing(tmp_path: Path) -> None:
+    """A share of 1e-6 is rounding, and ten times that is none; without samples there is nothing to hold it against."""
+    collect([records.save(tmp_path / "near", bench=_contradicting(4.12 * (1 + 5e-7)))])
+    with pytest.raises(DataError, match="contradicts itself"):
+        collect([records.save(tmp_path / "far", bench=_contradicting(4.12 * (1 + 1e-5)))])
+    told = records.bench(records.result("m") | {"samples_ms": None, "median_ms": 1.0})
+    assert collect([records.save(tmp_path / "told", bench=told)]).sources
+
+
+_EXTREME = st.sampled_from(
+    [
+        "1e999", "1" + "0" * 400, "1" + "0" * 5000, "-" + "9" * 400, "1e308", "9e99", "-9e99", "5e-324", "1e-99", "0", "-0.0",
+        "9" * 99, "0.5", "null", '"\\ud800"', "[9e99, 1e-99]", "[5e-324, 9e99]", "[5e-324]",
+    ]
+)  # fmt: skip
+_KEYS = st.sampled_from([*records.result("m"), "ratio", "load_average", "frequency_mhz", "later_key"])
+
+
+@given(
+    st.dictionaries(_KEYS, _EXTREME, min_size=1, max_size=3),
+    st.sampled_from(["p90_ms>12", "instructions<1e308"]),
+)
+@example({"instructions": "1" + "0" * 400}, "instructions<1e308")
+@example({"later_key": "1e999"}, "p90_ms>12")
+@example({"reason": '"\\ud800"'}, "p90_ms>12")
+@example({"median_ms": "5e-324", "samples_ms": "[5e-324, 5e-324]"}, "p90_ms>12")
+@example({"median_ms": "9e99", "samples_ms": "[9e99, 9e99]", "ci95_ms": "[5e-324, 9e99]"}, "p90_ms>12")
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
+def test_no_number_in_a_record_is_unexpected(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], spoilt: dict[str, str], gate: str
+) -> None:
+    """Whatever a hostile record of `bench` says: done, refused, or a gate failed, and never half a table."""
+    record = records.bench(records.result("m"), ratios=({"a": 0, "b": 0, "ratio": 1.0, "ci95": None},))
+    for place in (record["results"][0], record["host"], record["ratios"][0]):
+        place |= {key: f"SIGN {key}" for key in spoilt if key in place or key == "later_key"}
+    content = json.dumps(record)
+    for key, written in spoilt.items():
+        content = content.replace(f'"SIGN {key}"', written)
+    (tmp_path / "bench.json").write_text(content, encoding="utf-8")
+    sound = records.save(tmp_path / "sound", bench=records.bench(records.result("m")))
+    hostile, out = str(tmp_path / "bench.json"), str(tmp_path / "out")
+    words = ["report", hostile, "-o", out, "--force", "--fail-if", gate]
+    assert run(words) in (0, 4, 6), capsys.readouterr().err
+    for sides in ([hostile, str(sound)], [str(sound), hostile]):
+        capsys.readouterr()
+        code = run(["compare", *sides])
+        said = capsys.readouterr()
+        assert code in (0, 4), said.err
+        assert (code == 0) is bool(said.out)
 
 
 @pytest.mark.parametrize("content", ["{", "[]", '{"a": 1}'])
