@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 import re
 from dataclasses import dataclass
@@ -154,7 +155,7 @@ def parse_gate(expression: str) -> Gate:
     """Return the gate that an expression describes.
 
     Raises:
-        UsageError: It is not NAME, comparison, number.
+        UsageError: It is not NAME, comparison, number, or no float holds the number.
         UnknownNameError: There is no figure of that name.
     """
     match = _GATE.fullmatch(expression)
@@ -168,6 +169,13 @@ def parse_gate(expression: str) -> Gate:
     name, comparison, limit = match.groups()
     if name not in FIGURES:
         raise UnknownNameError("figure of a gate", name, FIGURES)
+    if not math.isfinite(float(limit)):
+        raise UsageError(
+            "the limit of the gate is too large for a number",
+            got=repr(expression),
+            allowed="a number that is finite as a 64-bit float",
+            hint="for example --fail-if 'top1_drop>0.5'",
+        )
     return Gate(f"{name}{comparison}{limit}", FIGURES[name], comparison, float(limit))
 
 

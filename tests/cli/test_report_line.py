@@ -78,8 +78,29 @@ def _broken(folder: Path) -> None:
     records.save(folder, broken=records.bench(records.result("m")) | {"results": 3})
 
 
+def _contradicting(folder: Path) -> None:
+    records.save(folder, wrong=records.bench(records.result("m", 4.12) | {"median_ms": 1.0}))
+
+
+def _negative(folder: Path) -> None:
+    records.save(folder, less=records.bench(records.result("m") | {"median_ms": -1}))
+
+
+def _nothing(folder: Path) -> None:
+    records.save(
+        folder, zero=records.bench(records.result("m") | {"median_ms": None, "samples_ms": [0.0] * 100})
+    )
+
+
 @pytest.mark.parametrize(
-    ("spoil", "said"), [(_newer, "schema_version 7"), (_broken, "results: 3 is no array")]
+    ("spoil", "said"),
+    [
+        (_newer, "schema_version 7"),
+        (_broken, "results: 3 is no array"),
+        (_contradicting, "results[0] (m.tflite): median_ms 1, and the median of its 100 samples_ms is 4.12"),
+        (_negative, "results[0].median_ms: -1 is out of range"),
+        (_nothing, "results[0].samples_ms[0]: 0.0 is out of range"),
+    ],
 )
 def test_a_record_that_cannot_be_read_right_exits_4_and_writes_nothing(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], spoil: Callable[[Path], None], said: str
@@ -105,6 +126,7 @@ def test_a_record_that_cannot_be_read_right_exits_4_and_writes_nothing(
         (["report", "run", "-o", "text.json"], 2),
         (["report", "run", "-o", "out", "--fail-if", "top1"], 2),
         (["report", "run", "-o", "out", "--fail-if", "speed>3"], 2),
+        (["report", "run", "-o", "out", "--fail-if", "p90_ms>1e999"], 2),
         (["report", "run", "-o", "full"], 2),
         (["compare", "run"], 2),
         (["compare", "run", "gone"], 4),
@@ -129,6 +151,26 @@ def test_bad_input_has_its_exit_code(
     assert run(arguments) == code
     assert "Traceback" not in capsys.readouterr().err
     assert (folder.parent / "full" / "report.csv").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    "written", ["1e999", "1" + "0" * 400, "1" + "0" * 4000, '"\\ud800"', "NaN"], ids=lambda text: text[:9]
+)
+@pytest.mark.parametrize("key", ["instructions", "size_bytes", "some_other_key"])
+def test_a_value_that_cannot_be_written_again_exits_4_before_anything_is_printed(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], key: str, written: str
+) -> None:
+    """Too large a number and half a character are told apart from an error of ours."""
+    hostile = tmp_path / "hostile.json"
+    content = json.dumps(records.bench(records.result("int8") | {key: "SIGN"}))
+    hostile.write_text(content.replace('"SIGN"', written), encoding="utf-8")
+    lines = (["report", str(hostile), "-o", str(tmp_path / "out")], ["compare", str(folder), str(hostile)])
+    for words in lines:
+        assert run(words) == 4
+        said = capsys.readouterr()
+        assert said.out == ""
+        assert "the record cannot be read: no JSON" in said.err
+        assert "unexpected" not in said.err
 
 
 def test_compare_prints_a_table_a_document_or_a_page(

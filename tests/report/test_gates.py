@@ -30,7 +30,8 @@ def test_a_gate_is_read_as_it_is_written(name: str, comparison: str, limit: floa
 
 
 @pytest.mark.parametrize("text", ["", "top1", "top1>", ">5", "top1>5>4", "top1==5", "top1>a", "top1>5 ms", "top1>nan",
-                                  "__import__('os')>1", "top1>5;size_mb>2", "top1!=3"])  # fmt: skip
+                                  "__import__('os')>1", "top1>5;size_mb>2", "top1!=3", "p90_ms>1e999",
+                                  "p90_ms<-1e999", "images<" + "9" * 400])  # fmt: skip
 def test_what_is_no_gate_is_refused(text: str) -> None:
     """With exit code 2; nothing is ever run."""
     with pytest.raises(UsageError):
