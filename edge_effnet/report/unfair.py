@@ -70,6 +70,14 @@ def _of_models(models: list[Pair]) -> Iterator[tuple[str, str, Any, Any]]:
             for key in ("images_sha256", "n", "engine", "preprocessing"):
                 if one[key] != two[key]:
                     yield "accuracy", key, one[key], two[key]
+        before, after = _every_top1(a), _every_top1(b)
+        if max(len(set(before)), len(set(after))) > 1:
+            what = "top-1 in every record; the first is compared"
+            yield "accuracy", what, ", ".join(before) or None, ", ".join(after) or None
+
+
+def _every_top1(model: dict[str, Any]) -> list[str]:
+    return [f"{found['top1']:.6g} %" for found in model["accuracies"]]
 
 
 def _of_versions(a: Collection, b: Collection) -> Iterator[tuple[str, str, Any, Any]]:

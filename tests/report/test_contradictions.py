@@ -10,8 +10,9 @@ import jsonschema
 import pytest
 from report import records
 
+from edge_effnet.cli.main import run
 from edge_effnet.errors import DataError
-from edge_effnet.report import collect, parse_gate, render_json, report_document
+from edge_effnet.report import collect, compare_document, parse_gate, render_json, report_document
 from edge_effnet.schemas import read_schema
 
 if TYPE_CHECKING:
@@ -126,6 +127,34 @@ def test_random_weights_withhold_every_evaluation(tmp_path: Path) -> None:
     model = next(model for model in one["models"] if model["name"] == "q")
     assert (model["accuracy"], model["accuracies"], model["drops"]) == (None, [], [])
     assert one["verdict"]["status"] == "failed"
+
+
+def test_a_comparison_says_that_one_side_has_more_than_one_accuracy(tmp_path: Path) -> None:
+    """What stands beside the figure that is compared is among what makes the comparison unfair."""
+    a = collect([records.save(tmp_path / "a", e=_evaluation(80), f=_evaluation(60))])
+    b = collect([records.save(tmp_path / "b", e=_evaluation(80))])
+    said = [row for row in compare_document(a, b, ("A", "B"))["unfair"] if "every record" in row["what"]]
+    (row,) = said
+    assert (set(row["a"].split(", ")), row["b"]) == ({"80 %", "60 %"}, "80 %")
+
+
+@pytest.mark.parametrize(
+    ("one", "two", "code"),
+    [
+        (_evaluation(80), _evaluation(60), 6),
+        (records.inspection("q", errors=3), records.inspection("q"), 4),
+        (_evaluation(80), _evaluation(80, seconds={}), 0),
+    ],
+)
+def test_the_exit_code_is_the_same_in_both_orders(
+    tmp_path: Path, one: dict[str, Any], two: dict[str, Any], code: int
+) -> None:
+    """6 where the worst of two evaluations fails a gate, 4 where audits contradict each other, 0 where two agree."""
+    records.save(tmp_path, one=one, two=two)
+    for names in permutations(("one", "two")):
+        files = [str(tmp_path / f"{name}.json") for name in names]
+        gate = ["--fail-if", "top1_drop>0.5", "-o", str(tmp_path / "out"), "--force"]
+        assert run(["report", *files, *gate]) == code
 
 
 def test_the_order_of_the_arguments_changes_nothing_of_a_whole_report(tmp_path: Path) -> None:
