@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -131,7 +132,7 @@ def _read(path: Path, found: _Found, *, named: bool) -> None:
                 got=path,
                 hint="a report reads records: edge-effnet bench MODEL.tflite --json > FILE.json",
             ) from error
-        found.skip(str(path), reason or "cannot be read")
+        found.skip(_name_of(path), reason or "cannot be read")
         return
     kind = kind_of(document)
     if kind is None and named:
@@ -139,13 +140,18 @@ def _read(path: Path, found: _Found, *, named: bool) -> None:
             "the file is no record of edge-effnet", got=path, allowed=", ".join(kind.name for kind in KINDS)
         )
     if kind is None:
-        found.skip(str(path), "no record of edge-effnet")
+        found.skip(_name_of(path), "no record of edge-effnet")
         return
-    _require_sound(document, kind, str(path))
+    _require_sound(document, kind, _name_of(path))
     if kind.name == "report" and not named:
-        found.skip(str(path), "an earlier report; name it to read the records in it")
+        found.skip(_name_of(path), "an earlier report; name it to read the records in it")
         return
-    _add(str(path), kind, sha256_of_bytes(data), len(data), document, found)
+    _add(_name_of(path), kind, sha256_of_bytes(data), len(data), document, found)
+
+
+def _name_of(path: Path) -> str:
+    """Return a path as text that can be written: a name that is no UTF-8 has its odd bytes as escapes."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def _bytes_of(path: Path) -> bytes:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -51,6 +53,17 @@ def test_a_folder_is_searched_and_what_is_no_record_is_left_out_with_its_reason(
     assert set(reasons) == {"other.json", "broken.json", "nan.json", "deep.json", "binary.json"}
     assert "no record" in reasons["other.json"]
     assert "NaN is no JSON number" in reasons["nan.json"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no file names that are not text")
+def test_a_file_whose_name_is_no_text_is_reported_by_its_bytes(tmp_path: Path) -> None:
+    """A record and a file that is none: both names can be written into a report."""
+    for name, content in ((b"\xff.json", _ALL["bench"]), (b"\xfe.json", {})):
+        (tmp_path / os.fsdecode(name)).write_text(json.dumps(content), encoding="utf-8")
+    found = collect([tmp_path])
+    assert [source.file for source in found.sources] == [f"{tmp_path}/\\xff.json"]
+    assert [item["file"] for item in found.skipped] == [f"{tmp_path}/\\xfe.json"]
+    assert render_json(report_document(found)).encode()
 
 
 def test_the_same_record_twice_counts_once(tmp_path: Path) -> None:
