@@ -121,12 +121,13 @@ def collect(runs: Sequence[Path]) -> Collection:
 
 def _read(path: Path, found: _Found, *, named: bool) -> None:
     """Read one file; a file that was not named itself and is no record is skipped with the reason."""
+    data = b""
     try:
         data = _bytes_of(path)
         document = _document_of(data)
     except (OSError, ValueError, RecursionError) as error:
         reason = error.strerror if isinstance(error, OSError) else f"no JSON: {error}"
-        if named:
+        if named or _is_spoilt_record(data):
             raise DataError(
                 f"the record cannot be read: {reason}",
                 got=path,
@@ -147,6 +148,14 @@ def _read(path: Path, found: _Found, *, named: bool) -> None:
         found.skip(_name_of(path), "an earlier report; name it to read the records in it")
         return
     _add(_name_of(path), kind, sha256_of_bytes(data), len(data), document, found)
+
+
+def _is_spoilt_record(data: bytes) -> bool:
+    """Return whether only its numbers or texts keep JSON from being a record: leaving it out would leave out figures."""
+    try:
+        return kind_of(json.loads(data, parse_int=float)) is not None
+    except (ValueError, RecursionError):
+        return False
 
 
 def _name_of(path: Path) -> str:

@@ -124,13 +124,15 @@ _SIGN = '"SIGN"'
 def test_what_no_report_could_write_again_is_refused(
     tmp_path: Path, key: str, written: str, said: str
 ) -> None:
-    """A number beyond every figure, or half a character, under a known key or any other."""
+    """A number beyond every figure, or half a character, under any key; in a folder too, where it would be missed."""
     path = tmp_path / "bench.json"
     content = json.dumps(records.bench(records.result("m") | {key: "SIGN"})).replace(_SIGN, written)
     path.write_text(content, encoding="utf-8")
-    with pytest.raises(DataError, match=said) as caught:
-        collect([path])
-    assert (caught.value.exit_code, caught.value.got) == (4, path)
+    records.save(tmp_path, sound=records.bench(records.result("m")))
+    for named in (path, tmp_path):
+        with pytest.raises(DataError, match=said) as caught:
+            collect([named])
+        assert (caught.value.exit_code, caught.value.got) == (4, path)
 
 
 def test_large_numbers_that_are_numbers_are_read(tmp_path: Path) -> None:
