@@ -152,12 +152,21 @@ def test_without_a_display_nothing_aborts(
     assert "--headless" in capsys.readouterr().err
 
 
+# A job in the background may inherit an ignored SIGINT, which a terminal never gives.
+_STOPPABLE = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from edge_effnet.cli.main import main
+main()
+"""
+
+
 def test_ctrl_c_ends_a_stream_and_keeps_what_was_recorded(model: Path, tmp_path: Path) -> None:
     """A camera never ends by itself, so stopping it is not a failure: a whole log, a whole film, exit code 0."""
     server = StreamServer()
     log, film = tmp_path / "log", tmp_path / "o.mp4"
     words = ["demo", "camera", "--headless", "--model", model, "--source", server.url, "--jsonl", log]
-    argv = [sys.executable, "-m", "edge_effnet", *map(str, words), "--save", str(film)]
+    argv = [sys.executable, "-c", _STOPPABLE, *map(str, words), "--save", str(film)]
     program = subprocess.Popen(
         argv, cwd=ROOT, stderr=subprocess.PIPE, env={**os.environ, "PYTHONPATH": str(ROOT)}
     )
@@ -169,6 +178,7 @@ def test_ctrl_c_ends_a_stream_and_keeps_what_was_recorded(model: Path, tmp_path:
         _, stderr = program.communicate(timeout=20)
     finally:
         program.kill()
+        program.communicate()
         server.die()
     assert program.returncode == 0, stderr
     assert b"Traceback" not in stderr
