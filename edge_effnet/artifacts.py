@@ -22,6 +22,7 @@ __all__ = [
     "check_output",
     "sha256_of_bytes",
     "sha256_of_file",
+    "user_cache",
     "write_bytes",
     "write_json",
 ]
@@ -56,6 +57,21 @@ def sha256_of_file(path: Path) -> str:
         while piece := stream.read(_CHUNK_BYTES):
             digest.update(piece)
     return digest.hexdigest()
+
+
+def user_cache(part: str) -> Path:
+    """Return a folder of ours in the user's cache; it may not exist.
+
+    Raises:
+        EnvironmentFault: The package that knows the user's cache folder is missing.
+    """
+    try:
+        import platformdirs
+    except ImportError as error:
+        raise EnvironmentFault(
+            "the user's cache folder cannot be found", hint="pip install platformdirs"
+        ) from error
+    return Path(platformdirs.user_cache_dir("edge-effnet")) / part
 
 
 def check_output(path: Path, *, force: bool) -> None:

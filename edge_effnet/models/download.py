@@ -6,17 +6,16 @@ import hashlib
 import http.client
 import urllib.error
 import urllib.request
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import platformdirs
-
-from edge_effnet.artifacts import atomic_output
+from edge_effnet.artifacts import atomic_output, user_cache
 from edge_effnet.errors import DataError, EnvironmentFault, UsageError
 from edge_effnet.models.releases import CHECKPOINTS, RELEASES
 from edge_effnet.progress import Silent
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from edge_effnet.models.releases import Release
     from edge_effnet.progress import Reporter
 
@@ -29,7 +28,7 @@ _TIMEOUT_S = 30.0
 
 def cache_folder() -> Path:
     """Return the folder in which downloaded weights lie; it may not exist yet."""
-    return Path(platformdirs.user_cache_dir("edge-effnet")) / "weights"
+    return user_cache("weights")
 
 
 def release_of(model_id: str) -> Release:

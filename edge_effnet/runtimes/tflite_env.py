@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from edge_effnet.artifacts import user_cache
 from edge_effnet.errors import EnvironmentFault, UsageError
 from edge_effnet.process import run_program
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from edge_effnet.process import Runner
 
 __all__ = ["environment_folder", "install_tflite_runtime", "tflite_python"]
@@ -33,13 +35,7 @@ def environment_folder() -> Path:
     Raises:
         EnvironmentFault: The package that knows the user's cache folder is missing.
     """
-    try:
-        import platformdirs
-    except ImportError as error:
-        raise EnvironmentFault(
-            "the user's cache folder cannot be found", hint="pip install platformdirs"
-        ) from error
-    return Path(platformdirs.user_cache_dir("edge-effnet")) / "tflite-runtime"
+    return user_cache("tflite-runtime")
 
 
 def tflite_python() -> str | None:

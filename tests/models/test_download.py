@@ -153,7 +153,7 @@ def test_lite_says_where_its_checkpoint_is() -> None:
 
 def test_imagenet_weights_lie_in_the_users_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """`imagenet` resolves to the cache folder, so that a file put there by hand is found."""
-    monkeypatch.setattr(download.platformdirs, "user_cache_dir", lambda name: str(tmp_path / name))
+    monkeypatch.setattr("platformdirs.user_cache_dir", lambda name: str(tmp_path / name))
     monkeypatch.setattr(download, "RELEASES", {"b0": Release("http://127.0.0.1:9/efficientnetb0.h5", MD5)})
     place = tmp_path / "edge-effnet" / "weights" / "efficientnetb0.h5"
     place.parent.mkdir(parents=True)

@@ -6,14 +6,15 @@ import json
 import platform
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from edge_effnet.errors import EnvironmentFault
+from edge_effnet.artifacts import user_cache
 from edge_effnet.runtimes.arm64.locked import read_lock
 from edge_effnet.runtimes.base import Available, Missing
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from edge_effnet.runtimes.arm64.cores import Core
     from edge_effnet.runtimes.base import Probe
 
@@ -43,13 +44,7 @@ def default_folder() -> Path:
     Raises:
         EnvironmentFault: The package that knows the user's cache folder is missing.
     """
-    try:
-        import platformdirs
-    except ImportError as error:
-        raise EnvironmentFault(
-            "the user's cache folder cannot be found", hint="pip install platformdirs"
-        ) from error
-    return Path(platformdirs.user_cache_dir("edge-effnet")) / "arm64"
+    return user_cache("arm64")
 
 
 def unsupported_host() -> Missing | None:
