@@ -58,25 +58,9 @@ def camera(
     if as_json and str(jsonl) == "-":
         _refuse_two_documents()
     request = CameraRequest(
-        model,
-        source,
-        top_k,
-        threshold,
-        smooth,
-        headless,
-        save,
-        jsonl,
-        force,
-        max_frames,
-        every_n,
-        engine,
-        target,
-        threads,
-        cpus_from_text(cpus),
-        mirror,
-        _size(size),
-        give_up,
-    )
+        model, source, top_k, threshold, smooth, headless, save, jsonl, force, max_frames, every_n,
+        engine, target, threads, cpus_from_text(cpus), mirror, _size(size), give_up,
+    )  # fmt: skip
     record = run_camera(request, TerminalReporter(quiet=as_json))
     if as_json:
         print_json(record)

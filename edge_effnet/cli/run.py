@@ -64,14 +64,8 @@ def run(
         _print_plan(resolved, plan_jobs(resolved), as_json=as_json)
         return
     with resumable(flag=None):
-        found = run_chain(
-            resolved,
-            TerminalReporter(quiet=as_json),
-            executor=executor,
-            jobs=jobs,
-            address=ray_address,
-            force=force,
-        )
+        reporter = TerminalReporter(quiet=as_json)
+        found = run_chain(resolved, reporter, executor=executor, jobs=jobs, address=ray_address, force=force)
     record = found.to_record()
     if as_json:
         print_json(record)
