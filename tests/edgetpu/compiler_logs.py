@@ -50,12 +50,12 @@ def block(name: str, cached: str, streamed: str, operations: int, memory: str = 
     """Return the part of a log about one model."""
     return f"""Input model: /somewhere/{name}.tflite
 Input size: 3.10KiB
-Output model: /tmp/out/{name}_edgetpu.tflite
+Output model: out/{name}_edgetpu.tflite
 Output size: 4.20KiB
 On-chip memory used for caching model parameters: {cached}
 On-chip memory {memory} for caching model parameters: 7.50MiB
 Off-chip memory used for streaming uncached model parameters: {streamed}
 Number of Edge TPU subgraphs: 1
 Total number of operations: {operations}
-Operation log: /tmp/out/{name}_edgetpu.log
+Operation log: out/{name}_edgetpu.log
 """
