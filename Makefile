@@ -16,7 +16,7 @@ help:
 $(STAMP): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --editable '.[convert,plots,sweep,camera-headless,dev]'
+	$(BIN)/python -m pip install --quiet --editable '.[convert,plots,sweep,camera-headless,web,dev]'
 	touch $(STAMP)
 
 install: $(STAMP)

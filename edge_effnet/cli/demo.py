@@ -10,6 +10,8 @@ __all__ = ["VERBS", "app"]
 
 VERBS: dict[str, str] = {
     "camera": "edge_effnet.cli.demo_camera:camera",
+    "web": "edge_effnet.cli.demo_web:web",
+    "android": "edge_effnet.cli.demo_android:android",
 }
 """Verb -> "module:function"."""
 

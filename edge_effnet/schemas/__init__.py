@@ -23,6 +23,8 @@ SCHEMA_NAMES = (
     "bench",
     "profile",
     "demo-camera",
+    "demo-web",
+    "demo-android",
     "edgetpu-check",
     "edgetpu-compile",
     "edgetpu-estimate",
