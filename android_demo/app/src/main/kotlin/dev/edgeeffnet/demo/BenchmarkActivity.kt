@@ -1,0 +1,6 @@
+package dev.edgeeffnet.demo
+
+import android.app.Activity
+
+/** The benchmark screen. */
+class BenchmarkActivity : Activity()

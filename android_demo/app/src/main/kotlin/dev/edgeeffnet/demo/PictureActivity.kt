@@ -1,0 +1,6 @@
+package dev.edgeeffnet.demo
+
+import android.app.Activity
+
+/** The picture screen. */
+class PictureActivity : Activity()
