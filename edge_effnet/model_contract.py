@@ -17,10 +17,24 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-__all__ = ["ModelContract", "find_contract", "labels_from_archive", "preprocessing_of_model"]
+__all__ = ["Explain", "ModelContract", "find_contract", "labels_from_archive", "preprocessing_of_model"]
 
 _SIDECAR = "contract.json"
+_EXPLAIN_METHOD = "cam"
 _MAX_LABELS_BYTES = 4 << 20  # 1,000 ImageNet names are 30 kB; a bomb in the archive is not unpacked
+
+
+@dataclass(frozen=True)
+class Explain:
+    """Where a model has what class activation maps are made of; see `edge_effnet.activation_map`.
+
+    Attributes:
+        features_output: Which of its outputs is the last feature map.
+        weights: Name of the constant with the classifier's weights.
+    """
+
+    features_output: int
+    weights: str
 
 
 @dataclass(frozen=True)
@@ -34,6 +48,7 @@ class ModelContract:
         weights_kind: ``random``, or anything else.
         calibration_id: Id of the calibration set.
         calibration_files: sha256 of each picture that was calibrated or trained on; empty if not listed.
+        explain: What class activation maps are made of; None if the model was exported without.
     """
 
     origin: str
@@ -42,6 +57,7 @@ class ModelContract:
     weights_kind: str | None = None
     calibration_id: str | None = None
     calibration_files: frozenset[str] = frozenset()
+    explain: Explain | None = None
 
     @property
     def has_random_weights(self) -> bool:
@@ -90,7 +106,18 @@ def _parsed(text: bytes, origin: str) -> ModelContract:
         _weights_kind(weights),
         calibration.get("id"),
         frozenset(_files(record, "calibration", origin)) | frozenset(_files(record, "training", origin)),
+        _explain(_part(record, "explain", origin), origin),
     )
+
+
+def _explain(part: Mapping[str, Any], origin: str) -> Explain | None:
+    """Read what `convert --with-features` wrote; a method of another version is not guessed at."""
+    if not part or part.get("method") != _EXPLAIN_METHOD:
+        return None
+    output, weights = part.get("features_output"), part.get("weights")
+    if type(output) is not int or output < 1 or not isinstance(weights, str):
+        raise DataError("the contract's 'explain' is unusable", got=f"{dict(part)} in {origin}")
+    return Explain(output, weights)
 
 
 def _files(record: Mapping[str, Any], key: str, origin: str) -> tuple[str, ...]:

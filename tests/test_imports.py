@@ -35,11 +35,22 @@ ALLOWED: dict[str, set[str]] = {
     "runtimes": BASE | {"process", "environment"},
     "inspect": BASE,
     "model_contract": BASE | {"inspect", "preprocessing"},
+    "activation_map": {"errors", "inspect", "model_contract"},
     "calibrate": BASE | {"images"},
     "models": BASE | {"variants"},
     "train": BASE | {"models", "calibrate", "images"},
     "quantize": BASE | {"models", "calibrate"},
-    "convert": BASE | {"models", "calibrate", "quantize", "inspect", "runtimes", "images"},
+    "convert": BASE
+    | {
+        "models",
+        "calibrate",
+        "quantize",
+        "inspect",
+        "runtimes",
+        "images",
+        "model_contract",
+        "activation_map",
+    },
     "verify": BASE
     | {"models", "calibrate", "quantize", "convert", "inspect", "runtimes", "images", "variants"},
     "qat": BASE
@@ -75,7 +86,9 @@ ALLOWED: dict[str, set[str]] = {
     "quickstart": BASE | {"bench", "calibrate", "convert", "inspect", "evaluate", "runtimes", "images"},
     "edgetpu": BASE | {"process", "environment", "inspect", "variants"},
     "bench": BASE | {"process", "environment", "inspect", "runtimes", "variants"},
-    "demo": BASE | {"process", "inspect", "runtimes", "bench", "images", "preprocessing", "model_contract"},
+    "demo": BASE
+    | {"process", "inspect", "runtimes", "bench", "images", "preprocessing", "model_contract"}
+    | {"activation_map"},
     "report": BASE | {"environment", "schemas", "proportions"},
     "config": BASE | {"models", "calibrate", "quantize", "convert", "runtimes", "bench", "report"},
     "chain": BASE | {"config", "process"},

@@ -58,6 +58,9 @@ def convert(
     target: str = typer.Option(
         None, "--target", help="edgetpu: keep to operators that map best on Coral's Edge TPU."
     ),
+    with_features: bool = typer.Option(
+        False, "--with-features", help="Give out the last feature map too, for class activation maps (demos)."
+    ),
     as_json: bool = typer.Option(False, "--json", help="One JSON document on stdout."),
 ) -> None:
     """Convert a model to TensorFlow Lite: build, calibrate, quantise, write, audit."""
@@ -69,6 +72,7 @@ def convert(
         calibration_samples=calibration_samples, recipe=recipe, seed=seed, output=output, force=force,
         num_classes=num_classes, resolution_px=resolution, activation=activation, squeeze_excite=squeeze_excite,
         labels=labels, allow_new_head=allow_new_head, evaluation=data, target=target,
+        with_features=with_features,
     )  # fmt: skip
     result = run(request, TerminalReporter(quiet=as_json))
     if as_json:

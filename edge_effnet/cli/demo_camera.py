@@ -41,6 +41,9 @@ def camera(
     cpus: str | None = typer.Option(
         None, "--cpus", metavar="LIST", help="Keep the model on these cores, such as 0 or 2-3."
     ),
+    explain: bool = typer.Option(
+        False, "--explain", help="Draw where the evidence for the first label lies (convert --with-features)."
+    ),
     mirror: bool = typer.Option(
         False, "--mirror", help="Show it as a mirror would; the model sees it as it is."
     ),
@@ -59,7 +62,7 @@ def camera(
         _refuse_two_documents()
     request = CameraRequest(
         model, source, top_k, threshold, smooth, headless, save, jsonl, force, max_frames, every_n,
-        engine, target, threads, cpus_from_text(cpus), mirror, _size(size), give_up,
+        engine, target, threads, cpus_from_text(cpus), explain, mirror, _size(size), give_up,
     )  # fmt: skip
     record = run_camera(request, TerminalReporter(quiet=as_json))
     if as_json:

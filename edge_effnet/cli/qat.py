@@ -50,6 +50,9 @@ def qat(
     num_classes: int = typer.Option(None, "--num-classes", help="Outputs. [default: the weights']"),
     resolution: int = typer.Option(None, "--resolution", help="Side of the input in pixels."),
     activation: str = typer.Option(None, "--activation", help="swish, hard_swish, relu6 or relu."),
+    with_features: bool = typer.Option(
+        False, "--with-features", help="Give out the last feature map too, for class activation maps (demos)."
+    ),
     output: Path = typer.Option(None, "-o", "--output", help="The .tflite to write."),
     run: Path = typer.Option(None, "--run", help="Run folder. [default: OUTPUT.run]"),
     resume: bool = typer.Option(False, "--resume", help="Go on with the run in the run folder."),
@@ -63,7 +66,7 @@ def qat(
     convert = ConvertRequest(
         model=model, weights=weights, io=io, calibration=calibration, calibration_samples=calibration_samples,
         recipe=recipe, seed=seed, output=output, force=force, num_classes=num_classes, resolution_px=resolution,
-        activation=activation, evaluation=val,
+        activation=activation, evaluation=val, with_features=with_features,
     )  # fmt: skip
     settings = settings_from(
         rate, steps=steps, batch_size=batch_size, seed=seed, augment=augment, label_weight=label_weight,

@@ -18,6 +18,7 @@ import numpy as np
 from PIL import Image
 
 from edge_effnet import __version__
+from edge_effnet.activation_map import shown
 from edge_effnet.artifacts import sha256_of_bytes
 from edge_effnet.errors import DataError
 from edge_effnet.images import pixels_from_image
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
+    from edge_effnet.activation_map import ActivationMap
     from edge_effnet.images import Preprocessing
     from edge_effnet.runtimes.litert import LocalModel
 
@@ -114,21 +116,30 @@ def factors_from_record(record: dict[str, str]) -> dict[str, npt.NDArray[np.floa
         raise DataError("the contract's channel factors cannot be read", got=error) from error
 
 
+def _map_record(maps: ActivationMap, features: np.ndarray[Any, Any], top1: int) -> dict[str, Any]:
+    picture = shown(maps.scores(features, top1))
+    return {"map_zlib_base64": _packed(picture.astype("<f4")), "map_shape": list(picture.shape)}
+
+
 def _packed(values: np.ndarray[Any, Any]) -> str:
     return base64.b64encode(zlib.compress(values.tobytes(), 9)).decode()
 
 
-def golden_vectors(model: LocalModel, preprocessing: Preprocessing) -> list[dict[str, Any]]:
+def golden_vectors(
+    model: LocalModel, preprocessing: Preprocessing, maps: ActivationMap | None = None
+) -> list[dict[str, Any]]:
     """Return picture bytes -> input tensor -> output tensor, for readers in any language to be tested against.
 
-    Tensors are little-endian, row-major, zlib-compressed and base64; ``input_sha256`` is of the raw bytes.
+    Tensors are little-endian, row-major, zlib-compressed and base64; ``input_sha256`` is of the raw bytes. ``map`` is
+    the class activation map of the top-1 as it is shown, ``(height, width) float32``, for a model that gives one.
     """
     vectors = []
     for number, (width, height) in enumerate(_GOLDEN_SIZES):
         picture = _golden_picture(width, height)
         pixels = pixels_from_image(Image.open(io.BytesIO(picture)), preprocessing)
         given = input_from_pixels(pixels, model.input)
-        output = model.run(given)
+        output, *others = model.run_all(given)
+        top1 = int(np.argmax(output.reshape(-1)))
         vectors.append(
             {
                 "image_png_base64": base64.b64encode(picture).decode(),
@@ -138,7 +149,8 @@ def golden_vectors(model: LocalModel, preprocessing: Preprocessing) -> list[dict
                 if number == 0
                 else None,  # one whole tensor tells how a decoder differs
                 "output_zlib_base64": _packed(output),
-                "top1": int(np.argmax(output.reshape(-1))),
+                "top1": top1,
+                **({} if maps is None else _map_record(maps, others[maps.features - 1], top1)),
                 "engine": model.engine,
                 "tolerance_lsb": {"input": 1, "output": 2},
             }

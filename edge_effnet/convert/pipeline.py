@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 from edge_effnet.convert.contract import record_from_factors
 from edge_effnet.convert.converter import tflite_from_converter
 from edge_effnet.convert.edgetpu import edgetpu_notes, for_edgetpu
+from edge_effnet.convert.features import find_feature_map, write_quantized
 from edge_effnet.convert.prepared import prepare
 from edge_effnet.convert.result import finish
-from edge_effnet.convert.tflite import tflite_from_graph, tflite_from_quantized
+from edge_effnet.convert.tflite import tflite_from_graph
 from edge_effnet.models.fold import fold_std
 from edge_effnet.quantize.ptq import quantize_by_reconstruction
 from edge_effnet.quantize.recipes import get_recipe
@@ -47,6 +48,8 @@ def _write_model(
     if feed is None:
         with reporter.stage("write"):
             return tflite_from_graph(fold_std(prepared.graph), request.precision), {}
+    if request.with_features:
+        find_feature_map(folded)  # now, not after the work
     settings = get_recipe(request.recipe).settings
     if settings is None:
         with reporter.stage("converter"):
@@ -55,7 +58,6 @@ def _write_model(
         quantized = quantize_by_reconstruction(folded, feed, settings, reporter)
     if request.target == "edgetpu":
         quantized = for_edgetpu(quantized)
+    choices = {"channel_factors": record_from_factors(quantized.factors)}
     with reporter.stage("write"):
-        return tflite_from_quantized(quantized, io=request.io), {
-            "channel_factors": record_from_factors(quantized.factors)
-        }
+        return write_quantized(request, quantized, choices)

@@ -44,6 +44,7 @@ class ConvertRequest:
         squeeze_excite: False leaves squeeze-and-excite out.
         labels: Text file with one class name per line.
         allow_new_head: Start the classifier anew where the class count differs.
+        with_features: Give out the last feature map too, for class activation maps.
         target: Device whose operators to keep to, one of `TARGETS`; None for any.
         evaluation: Folder that the model will be judged on: calibration images must not be in it.
     """
@@ -66,6 +67,7 @@ class ConvertRequest:
     allow_new_head: bool = False
     evaluation: Path | None = None
     target: str | None = None
+    with_features: bool = False
 
     def __post_init__(self) -> None:
         from edge_effnet.models import MODEL_IDS
@@ -84,6 +86,10 @@ class ConvertRequest:
             if self.target not in TARGETS:
                 raise UnknownNameError("target", self.target, TARGETS)
             check_request(self)
+        if self.with_features:
+            from edge_effnet.convert.features import check_features_request
+
+            check_features_request(self)
         if self.calibration_samples < 1:
             raise UsageError("too few calibration samples", got=self.calibration_samples, allowed="1 or more")
         if self.seed < 0:

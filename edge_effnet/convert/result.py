@@ -8,6 +8,7 @@ import sys
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from edge_effnet.activation_map import activation_map_of_model
 from edge_effnet.artifacts import sha256_of_bytes
 from edge_effnet.convert.contract import (
     CONTRACT_NAME,
@@ -20,12 +21,14 @@ from edge_effnet.convert.converter import with_metadata
 from edge_effnet.errors import GateError
 from edge_effnet.inspect import read_model_bytes
 from edge_effnet.inspect.audit import audit
+from edge_effnet.model_contract import Explain
 from edge_effnet.runtimes.litert import LocalModel
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from edge_effnet.activation_map import ActivationMap
     from edge_effnet.convert.outputs import Outputs
     from edge_effnet.convert.prepared import Prepared
     from edge_effnet.convert.request import ConvertRequest
@@ -82,8 +85,18 @@ def finish(
     elif request.integer:
         require_integer(content, request.io)
     with reporter.stage("golden"):
-        golden = golden_vectors(LocalModel(content), prepared.preprocessing)
+        golden = golden_vectors(LocalModel(content), prepared.preprocessing, _maps(content, contract))
     return _leave(outputs, reporter, content, contract, golden, (*prepared.built.notes, *notes))
+
+
+def _maps(content: bytes, contract: dict[str, Any]) -> ActivationMap | None:
+    """Return what makes class activation maps of this model, if it was written with features."""
+    said = contract.get("explain")
+    if said is None:
+        return None
+    return activation_map_of_model(
+        read_model_bytes(content), Explain(said["features_output"], said["weights"])
+    )
 
 
 def _contract(request: ConvertRequest, prepared: Prepared, choices: dict[str, Any]) -> dict[str, Any]:

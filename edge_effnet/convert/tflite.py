@@ -17,7 +17,7 @@ from edge_effnet.convert.options import OPERATORS, operator_of
 from edge_effnet.quantize.scheme import QMIN
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
     from edge_effnet.convert.codecs import Codec
     from edge_effnet.models.graph import Graph, Node
@@ -53,8 +53,10 @@ def _add(writer: ModelWriter, kind: str, inputs: list[int], output: int, *, vers
     return output
 
 
-def _write_nodes(writer: ModelWriter, graph: Graph, codec: Codec, first: int) -> int:
-    """Write every node; return the index of the output tensor."""
+def _write_nodes(
+    writer: ModelWriter, graph: Graph, codec: Codec, first: int, wanted: Sequence[str]
+) -> list[int]:
+    """Write every node; return the indices of the wanted tensors."""
     index = {graph.input_name: first}
     for node in graph.nodes:
         inputs = [codec.operand(writer, name, index[name], node.name) for name in node.inputs]
@@ -71,7 +73,7 @@ def _write_nodes(writer: ModelWriter, graph: Graph, codec: Codec, first: int) ->
             row.options_type,
             row.options(node),
         )
-    return codec.operand(writer, graph.output_name, index[graph.output_name], "")
+    return [codec.operand(writer, name, index[name], "") for name in wanted]
 
 
 def _offset_pixels(writer: ModelWriter, graph: Graph) -> tuple[int, int]:
@@ -94,8 +96,8 @@ def tflite_from_graph(graph: Graph, precision: str, *, metadata: dict[str, bytes
     """
     writer = ModelWriter(description=f"edge-effnet {graph.name} {precision}")
     pixels, first = _offset_pixels(writer, graph)
-    output = _write_nodes(writer, graph, FLOAT_CODECS[precision](), first)
-    return writer.finish([pixels], [output], metadata or {})
+    outputs = _write_nodes(writer, graph, FLOAT_CODECS[precision](), first, [graph.output_name])
+    return writer.finish([pixels], outputs, metadata or {})
 
 
 def tflite_from_quantized(
@@ -104,6 +106,7 @@ def tflite_from_quantized(
     io: str = "int8",
     metadata: dict[str, bytes] | None = None,
     kept: Collection[str] = (),
+    also: Sequence[str] = (),
 ) -> bytes:
     """Write a quantised graph as a .tflite, full-integer unless operators are kept in float.
 
@@ -115,6 +118,7 @@ def tflite_from_quantized(
         metadata: Named blobs to carry along.
         kept: Operators that compute in float, between a DEQUANTIZE where a value enters them and a QUANTIZE where one
             leaves them. The file is then not full integer, and its description says so.
+        also: Tensors that are given out behind the logits, in the type of ``io``.
 
     Returns:
         The file's bytes; equal inputs give equal bytes.
@@ -124,8 +128,12 @@ def tflite_from_quantized(
     mark = f", {len(kept)} operators in float32" if kept else ""
     writer = ModelWriter(description=f"edge-effnet {graph.name} w8a8{mark}")
     outer, inner = _write_entry(writer, quantized, codec, io)
-    output = _write_nodes(writer, graph, codec, inner)
-    return writer.finish([outer], [_write_exit(writer, quantized, output, io)], metadata or {})
+    names = [graph.output_name, *also]
+    inside = _write_nodes(writer, graph, codec, inner, names)
+    outputs = [
+        _write_exit(writer, quantized, name, index, io) for name, index in zip(names, inside, strict=True)
+    ]
+    return writer.finish([outer], outputs, metadata or {})
 
 
 def _uint8_tensor(writer: ModelWriter, name: str, shape: tuple[int, ...], grid: Grid) -> int:
@@ -153,13 +161,14 @@ def _write_entry(writer: ModelWriter, quantized: QuantizedGraph, codec: Codec, i
     return pixels, _add(writer, "sub", [codes, constant], inner, version=2)
 
 
-def _write_exit(writer: ModelWriter, quantized: QuantizedGraph, output: int, io: str) -> int:
-    name = quantized.graph.output_name
+def _write_exit(writer: ModelWriter, quantized: QuantizedGraph, name: str, output: int, io: str) -> int:
+    """Write what gives a tensor out; return its index."""
+    outside = "logits" if name == quantized.graph.output_name else name
     shape, grid = quantized.graph.shapes[name], quantized.grids[name]
     if io == "int8":
         return output
     if io == "uint8":
-        return _add(
-            writer, "quantize", [output], _uint8_tensor(writer, "logits_uint8", shape, grid), version=2
-        )
-    return _add(writer, "dequantize", [output], writer.tensor("logits_float32", shape, np.float32), version=2)
+        codes = _uint8_tensor(writer, f"{outside}_uint8", shape, grid)
+        return _add(writer, "quantize", [output], codes, version=2)
+    reals = writer.tensor(f"{outside}_float32", shape, np.float32)
+    return _add(writer, "dequantize", [output], reals, version=2)

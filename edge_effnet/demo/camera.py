@@ -9,11 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any
 
-import numpy as np
-
 from edge_effnet.artifacts import check_output
-from edge_effnet.demo.classifier import Classifier, load_classifier
+from edge_effnet.demo.classifier import load_classifier
 from edge_effnet.demo.film import FORMATS, Film, film_output
+from edge_effnet.demo.heat import draw_heat
 from edge_effnet.demo.overlay import draw_overlay, plain_text
 from edge_effnet.demo.reader import Reader
 from edge_effnet.demo.record import FrameRecord, Times, frame_log, percentile, write_line
@@ -26,10 +25,12 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
     from pathlib import Path
 
+    from edge_effnet.demo.classifier import Answer, Classifier
     from edge_effnet.demo.reader import Captured
+    from edge_effnet.demo.smooth import Guess
     from edge_effnet.demo.source import Source
     from edge_effnet.progress import Reporter
-    from edge_effnet.runtimes.base import Floats, Tensor
+    from edge_effnet.runtimes.base import Tensor
 
 __all__ = ["CameraRequest", "run_camera"]
 
@@ -61,6 +62,7 @@ class CameraRequest:
         target: Where it runs.
         threads: Threads inside one inference.
         cpus: Cores that the model's process stays on.
+        explain: Draw where the evidence for the first label lies.
         mirror: Show the picture as a mirror would; the model sees it as it is.
         size: Width and height asked of a camera.
         give_up_s: How long a live source that broke off is waited for.
@@ -81,6 +83,7 @@ class CameraRequest:
     target: str = "local"
     threads: int = 1
     cpus: tuple[int, ...] = ()
+    explain: bool = False
     mirror: bool = False
     size: tuple[int, int] | None = None
     give_up_s: float = 60.0
@@ -113,7 +116,7 @@ class _Job:
 
     captured: Captured
     preprocess_ms: float
-    answer: Future[tuple[Floats, float]]
+    answer: Future[tuple[Answer, float]]
 
 
 class _Show:
@@ -134,14 +137,14 @@ class _Show:
 
     def finish(self, job: _Job) -> bool:
         """Wait for a frame's answer and show it; return whether the user wants to go on."""
-        probabilities, inference_ms = job.answer.result()
+        answer, inference_ms = job.answer.result()
         captured, request = job.captured, self._request
-        mean = self._smoother.add(probabilities)
+        mean = self._smoother.add(answer.probabilities)
         top = best(mean, self._classifier.labels, count=request.top_k, threshold=request.threshold)
         self.last_s = time.perf_counter()
         self._recent.append((self.last_s, inference_ms, captured.capture_ms))
         started = time.perf_counter()
-        picture = self._drawn(captured, top) if self.film or self.screen else captured.frame
+        picture = self._drawn(captured, top, answer) if self.film or self.screen else captured.frame
         draw_ms = 1e3 * (time.perf_counter() - started)
         record = FrameRecord(
             captured.index,
@@ -169,10 +172,14 @@ class _Show:
         due_s = self.first_s + captured.index / source.fps
         return max(1, int(1e3 * (due_s - time.perf_counter())))
 
-    def _drawn(self, captured: Captured, top: list[Any]) -> Any:
-        frame = captured.frame
-        picture = self._cv2.flip(frame, 1) if self._request.mirror else frame.copy()
-        draw_overlay(self._cv2, picture, top, self._status(), self._classifier.resizer.square(frame))
+    def _drawn(self, captured: Captured, top: list[Guess], answer: Answer) -> Any:
+        picture, square = captured.frame.copy(), self._classifier.resizer.square(captured.frame)
+        maps = self._classifier.maps
+        if self._request.explain and maps is not None and answer.features is not None and top:
+            draw_heat(self._cv2, picture, maps.scores(answer.features, top[0].index), square)
+        if self._request.mirror:  # the words are drawn after it
+            picture = self._cv2.flip(picture, 1)
+        draw_overlay(self._cv2, picture, top, self._status(), square)
         return picture
 
     def _status(self) -> list[str]:
@@ -206,6 +213,8 @@ def run_camera(request: CameraRequest, reporter: Reporter) -> dict[str, Any]:
         request.model, engine=request.engine, place=request.target, threads=request.threads, cpus=request.cpus
     )
     with contextlib.closing(classifier):
+        if request.explain:
+            _require_maps(request, classifier, reporter)
         for text in classifier.notes:
             reporter.note("warning", text)
         reader = Reader(
@@ -240,9 +249,23 @@ def run_camera(request: CameraRequest, reporter: Reporter) -> dict[str, Any]:
                 raise KeyboardInterrupt
             if show.frames == 0:
                 raise DataError("the source gave no frame", got=source.name)
-            record = {"schema_version": 1, "summary": _summary(classifier, source, reader, show, stopped)}
+            record = {
+                "schema_version": 1,
+                "summary": _summary(request, classifier, source, reader, show, stopped),
+            }
             write_line(show.log, record)
     return record
+
+
+def _require_maps(request: CameraRequest, classifier: Classifier, reporter: Reporter) -> None:
+    if classifier.maps is None:
+        raise DataError(
+            "--explain needs the model's last feature map, and this file does not give it out",
+            got=classifier.path,
+            hint="export it with `edge-effnet convert .. --with-features`",
+        )
+    if request.headless and request.save is None:
+        reporter.note("skipped", "--explain: nothing is drawn without a window or --save")
 
 
 def _leave_cores_to_the_network(outputs: contextlib.ExitStack) -> None:
@@ -286,15 +309,15 @@ def _started(classifier: Classifier, captured: Captured, network: ThreadPoolExec
     return _Job(captured, preprocess_ms, network.submit(_infer, classifier, pixels))
 
 
-def _infer(classifier: Classifier, pixels: Tensor) -> tuple[Floats, float]:
-    """Return the probabilities and the milliseconds that they took, the way to the worker included."""
+def _infer(classifier: Classifier, pixels: Tensor) -> tuple[Answer, float]:
+    """Return the answer and the milliseconds that it took, the way to the worker included."""
     started = time.perf_counter()
-    probabilities = classifier.probabilities(pixels)
-    return np.asarray(probabilities), 1e3 * (time.perf_counter() - started)
+    answer = classifier.look(pixels)
+    return answer, 1e3 * (time.perf_counter() - started)
 
 
 def _summary(
-    classifier: Classifier, source: Source, reader: Reader, show: _Show, stopped: str
+    request: CameraRequest, classifier: Classifier, source: Source, reader: Reader, show: _Show, stopped: str
 ) -> dict[str, Any]:
     seconds = show.last_s - show.first_s
     return {
@@ -315,5 +338,6 @@ def _summary(
         "runtime": classifier.runtime,
         "threads": classifier.threads,
         "preprocessing": classifier.resizer.preprocessing.id,
+        "explain": request.explain,
         "notes": list(classifier.notes),
     }

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
+from edge_effnet.activation_map import activation_map_of_model
 from edge_effnet.artifacts import sha256_of_bytes
 from edge_effnet.demo.resize import Resizer
 from edge_effnet.errors import DataError, UsageError
@@ -15,17 +16,32 @@ from edge_effnet.inspect.declared import ends_in_softmax
 from edge_effnet.model_contract import find_contract, labels_from_archive, preprocessing_of_model
 from edge_effnet.runtimes.engines import worker_engine
 from edge_effnet.runtimes.targets import ToolTarget, target
+from edge_effnet.runtimes.tensors import input_from_pixels
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from edge_effnet.activation_map import ActivationMap
     from edge_effnet.demo.source import Frame
     from edge_effnet.model_contract import ModelContract
     from edge_effnet.runtimes.base import Floats, Tensor
     from edge_effnet.runtimes.connection import RemoteModel
     from edge_effnet.runtimes.targets import WorkerTarget
 
-__all__ = ["Classifier", "load_classifier"]
+__all__ = ["Answer", "Classifier", "load_classifier"]
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """What a model says of one frame.
+
+    Attributes:
+        probabilities: ``(classes,)`` float32 that sum to 1.
+        features: The codes of its last feature map, ``(1, height, width, channels)``, for its activation maps; or None.
+    """
+
+    probabilities: Floats
+    features: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -41,6 +57,7 @@ class Classifier:
         labels: Name of each output.
         gives_probabilities: Whether the output went through softmax already.
         model: In its worker.
+        maps: Makes class activation maps of what it gives; None if it was exported without its features.
         notes: What had to be assumed.
     """
 
@@ -53,6 +70,7 @@ class Classifier:
     gives_probabilities: bool
     model: RemoteModel
     resizer: Resizer
+    maps: ActivationMap | None = None
     notes: tuple[str, ...] = field(default=())
 
     @property
@@ -64,13 +82,15 @@ class Classifier:
         """Return the model's pixels for a frame as OpenCV has it."""
         return self.resizer.pixels(frame)
 
-    def probabilities(self, pixels: Tensor) -> Floats:
-        """Run once; return ``(classes,)`` float32 that sum to 1."""
-        scores = self.model.logits(pixels)
+    def look(self, pixels: Tensor) -> Answer:
+        """Run once."""
+        codes = self.model.run_all(input_from_pixels(pixels, self.model.input))
+        scores = self.model.output.reals(codes[0]).reshape(-1)
+        features = None if self.maps is None else codes[self.maps.features]
         if self.gives_probabilities:
-            return scores
+            return Answer(scores, features)
         powers = np.exp(scores - scores.max())
-        return np.asarray(powers / powers.sum(), np.float32)
+        return Answer(np.asarray(powers / powers.sum(), np.float32), features)
 
     def close(self) -> None:
         """End the worker."""
@@ -117,7 +137,9 @@ def load_classifier(
         preprocessing, notes = preprocessing_of_model(path, model.input.shape, model.input.dtype, contract)
         names, more = _labels(path, content, contract, outputs)
         facts = (path, sha256_of_bytes(content), engine, place, threads, names, ends_in_softmax(graph))
-        return Classifier(*facts, model, Resizer(preprocessing), (*notes, *more))
+        said = None if contract is None else contract.explain
+        maps = None if said is None else activation_map_of_model(graph, said)
+        return Classifier(*facts, model, Resizer(preprocessing), maps, (*notes, *more))
     except BaseException:
         connection.close()
         raise

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from edge_effnet.convert.contract import record_from_factors
+from edge_effnet.convert.features import find_feature_map, write_quantized
 from edge_effnet.convert.prepared import prepare
 from edge_effnet.convert.result import finish
-from edge_effnet.convert.tflite import tflite_from_quantized
 from edge_effnet.errors import UsageError
 from edge_effnet.qat.distil import distil
 from edge_effnet.qat.pictures import open_training_pictures
@@ -57,6 +57,8 @@ def train_quantized(request: QatRequest, reporter: Reporter) -> QatResult:
     convert = request.calibrated
     _require_graph(convert)
     prepared = prepare(convert, reporter)
+    if convert.with_features:
+        find_feature_map(prepared.folded)  # now, not after the training
     folder = request.folder(prepared.outputs.model)
     classes = prepared.built.labels or ()
     pictures = open_training_pictures(
@@ -76,7 +78,7 @@ def train_quantized(request: QatRequest, reporter: Reporter) -> QatResult:
     )
     choices = _choices(request, settings, done, pictures)
     with reporter.stage("write"):
-        model = tflite_from_quantized(done.quantized, io=convert.io)
+        model, choices = write_quantized(convert, done.quantized, choices)
     written = finish(convert, prepared, model, choices, prepared.outputs, reporter)
     report = report_on(request, prepared, written.path, done, reporter)
     record = {

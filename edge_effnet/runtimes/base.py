@@ -94,6 +94,9 @@ class Model(Protocol):
     def run(self, value: Tensor) -> Tensor:
         """Run once on an input of exactly `input`'s type and shape; return a copy of the raw output."""
 
+    def run_all(self, value: Tensor) -> tuple[Tensor, ...]:
+        """Run once; return copies of every raw output, the scores first."""
+
     def run_pixels(self, pixels: Tensor) -> Tensor:
         """Run once on ``(height, width, 3) uint8`` pixels; return a copy of the raw output."""
 

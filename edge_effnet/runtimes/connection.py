@@ -17,7 +17,7 @@ from edge_effnet.errors import DataError, EdgeEffnetError, EnvironmentFault
 from edge_effnet.process import start_program, stop_program
 from edge_effnet.runtimes.base import TensorSpec
 from edge_effnet.runtimes.complaints import explained
-from edge_effnet.runtimes.tensors import check_input, check_output, check_value, input_from_pixels
+from edge_effnet.runtimes.tensors import check_input, check_outputs, check_value, input_from_pixels
 from edge_effnet.runtimes.worker import PROTOCOL, read_message, write_message
 
 if TYPE_CHECKING:
@@ -233,7 +233,8 @@ class RemoteModel:
         name: The worker's name for it.
         facts: What the worker said of it: `runtime`, `init_ms`, `first_ms`, `total_ops`, `delegated_ops`, `partitions`.
         input: What goes in, ``(1, height, width, 3)``.
-        output: What comes out.
+        output: What comes out: the scores.
+        outputs: Everything that comes out; see `edge_effnet.runtimes.tensors.check_outputs`.
     """
 
     connection: Connection
@@ -241,23 +242,30 @@ class RemoteModel:
     facts: dict[str, Any]
     input: TensorSpec = field(init=False)
     output: TensorSpec = field(init=False)
+    outputs: tuple[TensorSpec, ...] = field(init=False)
 
     def __post_init__(self) -> None:
         """Read the interface."""
-        for kind in ("input", "output"):
-            rows = self.facts[f"{kind}s"]
-            if len(rows) != 1:
-                raise DataError(f"the model has {len(rows)} {kind}s; an image classifier has one")
-            row = {**rows[0], "shape": tuple(rows[0]["shape"])}
-            object.__setattr__(self, kind, TensorSpec(**row))
-        check_input(self.input)
-        check_output(self.output)
+        inputs, outputs = (
+            tuple(TensorSpec(**{**row, "shape": tuple(row["shape"])}) for row in self.facts[kind])
+            for kind in ("inputs", "outputs")
+        )
+        if len(inputs) != 1:
+            raise DataError(f"the model has {len(inputs)} inputs; an image classifier has one")
+        check_input(inputs[0])
+        for name, value in (("input", inputs[0]), ("output", check_outputs(outputs)), ("outputs", outputs)):
+            object.__setattr__(self, name, value)
 
     def run(self, value: Tensor) -> Tensor:
         """Run once on an input of exactly `input`'s type and shape; return the raw output."""
+        return self.run_all(value)[0]
+
+    def run_all(self, value: Tensor) -> tuple[Tensor, ...]:
+        """Run once; return every raw output, the scores first."""
         check_value(value, self.input)
-        _, (output,) = self.connection.ask("run", np.ascontiguousarray(value).tobytes(), id=self.name)
-        return np.frombuffer(output, self.output.dtype).reshape(self.output.shape)
+        _, blobs = self.connection.ask("run", np.ascontiguousarray(value).tobytes(), id=self.name)
+        pairs = zip(blobs, self.outputs, strict=True)
+        return tuple(np.frombuffer(blob, spec.dtype).reshape(spec.shape) for blob, spec in pairs)
 
     def run_pixels(self, pixels: Tensor) -> Tensor:
         """Run once on ``(height, width, 3) uint8`` pixels; return the raw output."""

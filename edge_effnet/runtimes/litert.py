@@ -13,7 +13,7 @@ import numpy as np
 from edge_effnet.errors import DataError, EdgeEffnetError, EnvironmentFault, UnknownNameError, UsageError
 from edge_effnet.runtimes.base import Available, Missing, TensorSpec
 from edge_effnet.runtimes.complaints import explained
-from edge_effnet.runtimes.tensors import check_input, check_output, check_value, input_from_pixels
+from edge_effnet.runtimes.tensors import check_input, check_outputs, check_value, input_from_pixels
 
 if TYPE_CHECKING:
     from edge_effnet.runtimes.base import Floats, Probe, Tensor
@@ -93,22 +93,26 @@ class LocalModel:
         self._what = "the model in memory" if isinstance(model, bytes) else str(model)
         self._interpreter = self._create(_content(model), threads, keep_tensors)
         self.input = self._only(self._interpreter.get_input_details(), "input")
-        self.output = self._only(self._interpreter.get_output_details(), "output")
+        details = self._interpreter.get_output_details()
+        self.outputs = tuple(_spec(detail) for detail in details)
         check_input(self.input)
-        check_output(self.output)
+        self.output = check_outputs(self.outputs)
         self._input_index = int(self._interpreter.get_input_details()[0]["index"])
-        self._output_index = int(self._interpreter.get_output_details()[0]["index"])
+        self._output_indices = [int(detail["index"]) for detail in details]
 
     def run(self, value: Tensor) -> Tensor:
         """Run once on an input of exactly `input`'s type and shape; return a copy of the raw output."""
+        return self.run_all(value)[0]
+
+    def run_all(self, value: Tensor) -> tuple[Tensor, ...]:
+        """Run once; return copies of every raw output, the scores first."""
         check_value(value, self.input)
         try:
             self._interpreter.set_tensor(self._input_index, value)
             self._interpreter.invoke()
         except (RuntimeError, ValueError) as error:
             raise explained(str(error), self._what, self.engine) from error
-        output: Tensor = self._interpreter.get_tensor(self._output_index)
-        return output
+        return tuple(self._interpreter.get_tensor(index) for index in self._output_indices)
 
     def input_from_pixels(self, pixels: Tensor) -> Tensor:
         """Return the input tensor for ``(height, width, 3) uint8`` pixels; see `edge_effnet.runtimes.tensors`."""

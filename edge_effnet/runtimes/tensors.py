@@ -9,11 +9,11 @@ import numpy as np
 from edge_effnet.errors import DataError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from edge_effnet.runtimes.base import Tensor, TensorSpec
 
-__all__ = ["check_input", "check_output", "check_value", "input_from_pixels", "input_rules"]
+__all__ = ["check_input", "check_outputs", "check_value", "input_from_pixels", "input_rules"]
 
 
 def _same(pixels: Tensor) -> Tensor:
@@ -90,15 +90,22 @@ def check_value(value: Tensor, spec: TensorSpec) -> None:
         )
 
 
-def check_output(spec: TensorSpec) -> None:
-    """Refuse an output that is not one row of scores.
+def check_outputs(specs: Sequence[TensorSpec]) -> TensorSpec:
+    """Return the row of scores, which comes first; behind it there may be one feature map (`convert --with-features`).
 
     Raises:
-        DataError: More than one axis is longer than 1.
+        DataError: There is no output or something else behind the first, or the first has more than one axis longer than 1.
     """
+    if not specs or len(specs) > 2 or any(len(spec.shape) != 4 for spec in specs[1:]):
+        raise DataError(
+            f"the model has {len(specs)} outputs; an image classifier has one, and a feature map at most",
+            got=", ".join(f"{spec.name} {spec.shape}" for spec in specs),
+        )
+    spec = specs[0]
     if not spec.shape or spec.shape[0] != 1 or any(size != 1 for size in spec.shape[:-1]):
         raise DataError(
             "the model's output is not one row of class scores",
             got=f"{spec.name} {spec.shape}",
             allowed="(1, classes)",
         )
+    return spec
