@@ -1,0 +1,106 @@
+"""`edge-effnet demo web`: the model in a browser, on this machine or on a phone."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from pathlib import Path  # noqa: TC003 - typer reads the annotations
+from typing import TYPE_CHECKING
+
+import typer
+
+from edge_effnet.cli.console import TerminalReporter, print_json, print_lines, visible
+
+if TYPE_CHECKING:
+    from edge_effnet.demo.web.site import Site
+
+__all__ = ["web"]
+
+
+def web(
+    model: Path = typer.Option(..., "--model", metavar="MODEL", help="A .tflite file that `convert` wrote."),
+    host: str = typer.Option("127.0.0.1", "--host", help="Listen here; 0.0.0.0 opens it to the network."),
+    port: int = typer.Option(8080, "--port", help="0 takes a free one."),
+    https: bool = typer.Option(
+        False, "--https", help="Encrypt with a self-signed certificate; a phone's camera needs it."
+    ),
+    no_open: bool = typer.Option(False, "--no-open", help="Do not open a browser."),
+    threads: int | None = typer.Option(
+        None,
+        "--threads",
+        help="Threads of the model in the browser. [default: the page's choice]",
+        show_default=False,
+    ),
+    no_isolation: bool = typer.Option(
+        False,
+        "--no-isolation",
+        help="Leave out the headers that threads need: what a plain static host gives.",
+    ),
+    as_json: bool = typer.Option(
+        False, "--json", help="Print one JSON document on stdout instead of the address."
+    ),
+) -> None:
+    """Serve a page that runs the model inside the browser. Its first line on stdout is the address; Ctrl-C ends it."""
+    from edge_effnet.demo.web.site import WebRequest, open_site
+
+    request = WebRequest(model, host, port, https, not no_isolation, threads)
+    site = open_site(request, TerminalReporter(quiet=as_json))
+    try:
+        if as_json:
+            print_json(site.to_record())
+        else:
+            print_lines(site.url)
+        _explain(site)
+        if not no_open and _has_display():
+            threading.Thread(target=_open_browser, args=(site.url,), daemon=True).start()
+        site.server.serve_forever()
+    except KeyboardInterrupt:  # the way it ends
+        _say("stopped")
+    finally:
+        site.server.server_close()
+
+
+def _say(*lines: str) -> None:
+    sys.stderr.writelines(f"{visible(line)}\n" for line in lines)
+    sys.stderr.flush()
+
+
+def _explain(site: Site) -> None:
+    """Say on stderr what is served, to whom, and what a phone will ask."""
+    _say(f"{site.model.path.name} in the browser; Ctrl-C ends it", *(f"! {note}" for note in site.notes))
+    if site.lan_urls:
+        _say("everyone in the network can open it:", *(f"  {url}" for url in site.lan_urls))
+    if site.certificate is not None:
+        _say(
+            f"the certificate is self-signed, until {site.certificate.ends}; its sha256 is",
+            f"  {site.certificate.fingerprint}",
+            "a browser warns of it once (Chrome: Advanced, Proceed; Safari: Show Details, visit this website);"
+            " compare the sha256 with the one that it shows",
+        )
+        if site.lan_urls:
+            _print_qr(site.lan_urls[0])
+
+
+def _print_qr(url: str) -> None:
+    try:
+        import segno
+    except ImportError:
+        _say("! no QR code: pip install 'edge-effnet[web]'")
+        return
+    _say(f"for a phone in the same network: {url}")
+    segno.make(url, error="l").terminal(out=sys.stderr, compact=True)
+    sys.stderr.flush()
+
+
+def _has_display() -> bool:
+    return not sys.platform.startswith("linux") or bool(
+        os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    )
+
+
+def _open_browser(url: str) -> None:
+    import webbrowser
+
+    if not webbrowser.open(url):
+        _say(f"! no browser could be opened: open {url}")
