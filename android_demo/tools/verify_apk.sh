@@ -1,0 +1,74 @@
+#!/usr/bin/env bash
+# Checks an APK as far as it can be checked without a phone, and runs the tests of core on the code that is inside it.
+# usage: verify_apk.sh APP.apk
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+[ $# -eq 1 ] || die "wrong use" "verify_apk.sh APP.apk" 2
+[ -f "$1" ] || die "the APK does not exist: $1" "" 4
+APK=$(realpath "$1")
+java_home >/dev/null
+need apksigner apksigner
+need aapt2 aapt
+need dexdump dexdump
+need enjarify enjarify
+need unzip unzip
+"$TOOLS/fetch.sh"
+mkdir -p "$BUILD"
+WORK=$(mktemp -d "$BUILD/.work.XXXXXX")
+trap 'rm -rf "$WORK"' EXIT
+failed=0
+
+# check NAME COMMAND..: one line for what holds, all of the output for what does not.
+check() {
+  local name=$1
+  shift
+  if "$@" >"$WORK/log" 2>&1; then say "ok    $name"; else
+    say "WRONG $name"
+    cat "$WORK/log" >&2
+    failed=1
+  fi
+}
+
+signature() {
+  apksigner verify --verbose "$APK" >"$WORK/signature" && cat "$WORK/signature" \
+    && grep -q 'v2 scheme (APK Signature Scheme v2): true' "$WORK/signature"
+}
+
+# badging PATTERN
+badging() { grep -Eq "$1" "$WORK/badging" || { cat "$WORK/badging" && return 1; }; }
+
+# Names that Android has from API 26 on; the app promises 24. A list of what one reaches for, not of everything.
+newer_names() {
+  ! dexdump -d "$WORK/classes.dex" | grep -oE 'L(java/time|java/nio/file|java/lang/invoke)/[A-Za-z/]+;|Ljava/util/Base64[^;]*;' | sort -u | grep .
+}
+
+core_tests() { run_tests "$WORK/tests" "$WORK/apk.jar"; }
+
+# The contract's golden pictures through the APK's own code, from the APK's own model.
+golden() { java -cp "$(dep kotlin-stdlib):$WORK/apk.jar:$WORK/tests" edgeeffnet.core.Tool golden "$WORK/assets/model.tflite"; }
+
+check 'the signature (apksigner, scheme v2)' signature
+aapt2 dump badging "$APK" >"$WORK/badging"
+check "the package $(from_gradle namespace)" badging "^package: name='$(from_gradle namespace)'"
+check "runs from API $(from_gradle minSdk)" badging "^sdkVersion:'$(from_gradle minSdk)'"
+check "made for API $(from_gradle targetSdk)" badging "^targetSdkVersion:'$(from_gradle targetSdk)'"
+check 'asks for the camera' badging "^uses-permission: name='android.permission.CAMERA'"
+check 'asks for nothing else: no network' test "$(grep -c ^uses-permission: "$WORK/badging")" = 1
+check 'has an icon and an activity to start' badging '^launchable-activity: name='
+check 'stored entries at multiples of 16384' python3 "$TOOLS/check_apk.py" "$APK"
+grep -E '\.so|\.tflite' "$WORK/log" | sed 's/^/      /' >&2
+unzip -q -o "$APK" classes.dex 'assets/*' -d "$WORK" 2>/dev/null || true
+check 'the code can be disassembled (dexdump)' dexdump -d "$WORK/classes.dex"
+check 'no names that are newer than API 24' newer_names
+# Debian's enjarify starts the first python3 of the path with Debian's modules.
+check 'DEX back to class files (enjarify)' env PATH=/usr/bin:/bin enjarify -f "$WORK/classes.dex" -o "$WORK/apk.jar"
+compile_core "$WORK/core"
+compile_tests "$WORK/tests" "$WORK/core"
+rm -rf "$WORK/core"
+check "core's tests on the APK's own code" core_tests
+grep -E '^OK|^Tests run' "$WORK/log" | sed 's/^/      /' >&2 || true
+if [ -f "$WORK/assets/model.tflite" ]; then
+  check "the model's golden pictures through the APK's own code" golden
+else
+  say "-     no model inside: its golden pictures are not looked at"
+fi
+[ "$failed" = 0 ] || die "the APK is not as it should be" "" 5
