@@ -85,6 +85,7 @@ class _Handler(BaseHTTPRequestHandler):
     """Answers the requests of one connection."""
 
     protocol_version = "HTTP/1.1"
+    default_request_version = "HTTP/1.0"  # what has no version is no HTTP/0.9 either: it gets a whole answer
     timeout = IDLE_S
 
     def setup(self) -> None:
@@ -231,6 +232,12 @@ class WebServer(socketserver.ThreadingMixIn, socketserver.TCPServer):
     def is_local(self) -> bool:
         """Whether only this machine reaches it; then a request for another host is refused (DNS rebinding)."""
         return self.address.is_loopback
+
+    @property
+    def waiting(self) -> int:
+        """Connections that are open."""
+        with self._lock:
+            return len(self._until)
 
     @property
     def port(self) -> int:
