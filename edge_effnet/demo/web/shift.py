@@ -8,6 +8,7 @@ References:
 from __future__ import annotations
 
 import io
+import struct
 import zipfile
 from typing import Any, Final
 
@@ -19,6 +20,17 @@ from edge_effnet.errors import DataError
 from edge_effnet.inspect.graph import FILE_IDENTIFIER
 
 __all__ = ["with_uint8_borders"]
+
+_DAMAGE: Final = (
+    struct.error,
+    IndexError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    OverflowError,
+    AssertionError,
+)
+"""What the generated reader and writer raise over parts of a file that `inspect` has no need to look at."""
 
 _SHIFT: Final = 128
 _ALIGNMENT_BYTES: Final = 16
@@ -56,34 +68,49 @@ def with_uint8_borders(content: bytes, *, source: str) -> bytes:
     Raises:
         DataError: An int8 border has no scale, or the file is laid out in a way that cannot be written again.
     """
-    model = tfl.ModelT.InitFromObj(tfl.Model.GetRootAs(content, 0))
+    try:
+        model = tfl.ModelT.InitFromObj(tfl.Model.GetRootAs(content, 0))
+        _shift_borders(model, source)
+        written = _written(model, len(content))
+    except _DAMAGE as error:
+        raise DataError(
+            f"damaged model: it cannot be written anew ({type(error).__name__})",
+            got=source,
+            hint="copy or convert the file again",
+        ) from error
+    return _with_archive(written, content)
+
+
+def _shift_borders(model: Any, source: str) -> None:
     if any(buffer.offset > 1 for buffer in model.buffers):
         raise DataError(
             "the model's weights lie outside its graph, and it cannot be written anew", got=source
         )
     graph = model.subgraphs[0]
     code = _quantize_code(model)
-    moved = {}
-    first = []
-    for index in sorted(set(graph.inputs)):
-        if graph.tensors[index].type == tfl.TensorType.INT8:
-            moved[index] = _shifted(graph, index, source)
-            first.append(_quantize(code, moved[index], index))
-    graph.inputs = [moved.get(index, index) for index in graph.inputs]
-    _rename(model, "inputs", moved)
-    moved = {}
-    for index in sorted(set(graph.outputs)):
-        if graph.tensors[index].type == tfl.TensorType.INT8:
-            moved[index] = _shifted(graph, index, source)
-            graph.operators.append(_quantize(code, index, moved[index]))
-    graph.outputs = [moved.get(index, index) for index in graph.outputs]
-    _rename(model, "outputs", moved)
-    graph.operators = first + graph.operators
+    entries = {index: _shifted(graph, index, source) for index in _int8(graph, graph.inputs)}
+    exits = {index: _shifted(graph, index, source) for index in _int8(graph, graph.outputs)}
+    graph.operators = [
+        *(_quantize(code, outer, inner) for inner, outer in entries.items()),
+        *(graph.operators or []),
+        *(_quantize(code, inner, outer) for inner, outer in exits.items()),
+    ]
+    graph.inputs = [entries.get(index, index) for index in graph.inputs]
+    graph.outputs = [exits.get(index, index) for index in graph.outputs]
+    _rename(model, "inputs", entries)
+    _rename(model, "outputs", exits)
+
+
+def _int8(graph: Any, indices: Any) -> list[int]:
+    return sorted({int(index) for index in indices if graph.tensors[index].type == tfl.TensorType.INT8})
+
+
+def _written(model: Any, size_bytes: int) -> bytes:
     for buffer in model.buffers:
         buffer.__class__ = _AlignedBuffer
-    builder = flatbuffers.Builder(len(content) + (1 << 16))
+    builder = flatbuffers.Builder(size_bytes + (1 << 16))
     builder.Finish(model.Pack(builder), file_identifier=FILE_IDENTIFIER)
-    return _with_archive(bytes(builder.Output()), content)
+    return bytes(builder.Output())
 
 
 def _quantize_code(model: Any) -> int:
