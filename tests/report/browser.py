@@ -63,8 +63,9 @@ class Browser:
         message, _, self._buffer = self._buffer.partition(b"\0")
         return json.loads(message)
 
-    def open(self, path: Path, *, width: int = 1280, scheme: str = "light", height: int = 900) -> None:
-        """Load a file at a width, in a colour scheme, and wait until it is drawn."""
+    def open(self, place: Path | str, *, width: int = 1280, scheme: str = "light", height: int = 900) -> None:
+        """Load a file or an address at a width, in a colour scheme, and wait until it is drawn."""
+        url = place if isinstance(place, str) else place.resolve().as_uri()
         self.events.clear()
         mobile = width < 600
         self.ask(
@@ -75,10 +76,10 @@ class Browser:
             mobile=mobile,
         )
         self.ask("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
-        self.ask("Page.navigate", url=path.resolve().as_uri())
+        self.ask("Page.navigate", url=url)
         deadline = time.monotonic() + _PATIENCE_S
         while self.run("document.readyState") != "complete" or not self.run("location.protocol").startswith(
-            "file"
+            url.partition(":")[0]
         ):
             assert time.monotonic() < deadline, "the page does not finish loading"
             time.sleep(0.02)
@@ -109,8 +110,8 @@ class Browser:
 
 
 @contextlib.contextmanager
-def start(profile: Path) -> Iterator[Browser]:
-    """Start a browser with an empty profile; it ends with the block."""
+def start(profile: Path, *flags: str) -> Iterator[Browser]:
+    """Start a browser with an empty profile, and with more flags; it ends with the block."""
     program = find()
     assert program is not None
     read_in, write_in = os.pipe()
@@ -118,7 +119,7 @@ def start(profile: Path) -> Iterator[Browser]:
     # The browser reads commands from 3 and writes answers to 4, whatever numbers our ends have.
     shell = f'exec "$@" 3<&{read_in} 4>&{write_out}'
     process = subprocess.Popen(
-        ["bash", "-c", shell, "browser", program, *_FLAGS, f"--user-data-dir={profile}"],
+        ["bash", "-c", shell, "browser", program, *_FLAGS, *flags, f"--user-data-dir={profile}"],
         pass_fds=(read_in, write_out),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,

@@ -1,0 +1,92 @@
+// The service worker: after the first load the page works without its server.
+//
+// All files of a version (page, model, LiteRT.js) are in one cache; a second, tiny one says which cache is in use. Two
+// versions are the same exactly when their model.json is: it has the hashes of model and page. A new version is fetched whole
+// into a cache of its own before it is switched to, so that versions never mix and nothing is lost half-way.
+"use strict";
+
+const PREFIX = "edge-effnet ";
+const INDEX = `${PREFIX}index`;
+const CURRENT = new URL("current", self.registration.scope).href;
+const FACTS = "model.json";
+const PAGE = [
+  "./", "archive.js", "benchmark.js", "bytes.js", "cam.js", "camera.js", "contract.js", "engine.js", "errors.js", "golden.js",
+  "icon-192.png", "icon-512.png", "icon-maskable-512.png", "icon.svg", "looper.js", "main.js", "manifest.webmanifest", "offline.js",
+  "resize.js", "runtime.js", "scores.js", "session.js", "stats.js", "style.css", "tasks.js", "tensor.js", "tflite.js", "view.js",
+  "worker.js", FACTS, "model.tflite", "litert/core/index.js", "litert/wasm-utils/index.js",
+];
+
+self.addEventListener("install", () => self.skipWaiting());
+self.addEventListener("activate", (event) => event.waitUntil(self.clients.claim()));
+
+/** Name of the cache in use and the runtime files in it; null before the first. */
+async function current() {
+  const index = await caches.open(INDEX);
+  const found = await index.match(CURRENT);
+  return found === undefined ? null : found.json();
+}
+
+/** Fetch one file past the browser's own cache, unless that one is still valid. */
+async function fetched(path) {
+  const answer = await fetch(new Request(path, { cache: "no-cache" }));
+  if (!answer.ok) throw new Error(`${path}: ${answer.status} ${answer.statusText}`);
+  return answer;
+}
+
+async function sha256(answer) {
+  const digest = await crypto.subtle.digest("SHA-256", await answer.arrayBuffer());
+  return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/** Fetch a whole version and switch to it. */
+async function keep(runtime) {
+  const before = await current();
+  const facts = await (await fetched(FACTS)).text();
+  if (before !== null && before.facts === facts && runtime.every((file) => before.runtime.includes(file))) return;
+  const name = `${PREFIX}${Date.now()}`;
+  const cache = await caches.open(name);
+  try {
+    const { sidecar, served_sha256: wanted } = JSON.parse(facts);
+    for (const path of [...PAGE, ...runtime, ...(sidecar ? ["contract.json"] : [])]) await cache.put(path, await fetched(path));
+    if ((await sha256(await cache.match("model.tflite"))) !== wanted) throw new Error("the model is not the one announced");
+    if ((await (await fetched(FACTS)).text()) !== facts) throw new Error("the server changed meanwhile");
+  } catch (error) {
+    await caches.delete(name);
+    throw error;
+  }
+  await (await caches.open(INDEX)).put(CURRENT, new Response(JSON.stringify({ name, runtime, facts })));
+  await dropOthers(name);
+}
+
+async function dropOthers(name) {
+  const names = await caches.keys();
+  await Promise.all(names.filter((other) => other.startsWith(PREFIX) && other !== INDEX && other !== name).map((other) => caches.delete(other)));
+}
+
+/** Keep what the page runs on (`runtime`), or the newest of what is kept (`update`). */
+async function answered(data) {
+  const runtime = data.task === "update" ? ((await current())?.runtime ?? []) : data.runtime;
+  try {
+    await keep(runtime);
+    return { kept: true };
+  } catch (error) {
+    return { kept: false, reason: String(error.message ?? error) };
+  }
+}
+
+self.addEventListener("message", (event) => {
+  event.waitUntil(answered(event.data).then((answer) => event.ports[0].postMessage(answer)));
+});
+
+async function served(request) {
+  const index = await current();
+  const found = index === null ? undefined : await (await caches.open(index.name)).match(request, { ignoreVary: true });
+  return found ?? fetch(request);
+}
+
+self.addEventListener("fetch", (event) => {
+  const { request } = event;
+  const url = new URL(request.url);
+  if (request.method !== "GET" || url.origin !== self.location.origin || url.search === "?fresh") return;
+  event.respondWith(served(request));
+});
