@@ -57,18 +57,26 @@ runtime() {
   done
 }
 
+# What the APK says about itself, for whoever puts a model in.
+about() {
+  local activity version
+  activity=$(tr '\n' ' ' <"$PROJECT/app/src/main/AndroidManifest.xml" | grep -oE '<activity [^>]*android:name="[^"]+"' | head -n 1 | sed -E 's/.*android:name="([^"]+)"/\1/')
+  version=$(awk -F: '$2 == "tensorflow-lite" { print $3 }' "$LOCK")
+  printf '{"package": "%s", "activity": "%s", "version": "%s", "min_sdk": %s, "target_sdk": %s, "abis": ["%s"], "runtime": "TensorFlow Lite %s", "sources_sha256": "%s"}\n' \
+    "$(from_gradle namespace)" "$activity" "$(from_gradle versionName)" "$(from_gradle minSdk)" "$(from_gradle targetSdk)" "${ABIS// /\", \"}" "$version" "$(sources_hash)"
+}
+
 # Resources and the manifest; Gradle takes package and versions from its own file, aapt2 wants them told.
 resources() {
-  local assets=()
   sed "s,<manifest ,<manifest package=\"$(from_gradle namespace)\" ," "$PROJECT/app/src/main/AndroidManifest.xml" >"$WORK/AndroidManifest.xml"
   sed -Ei '0,/<application\b/s,,<application android:extractNativeLibs="false",' "$WORK/AndroidManifest.xml"
   "$(tool aapt2)" compile --dir "$PROJECT/app/src/main/res" -o "$WORK/res.zip" || die "the resources do not compile" "" 5
   mkdir "$WORK/assets"
+  about >"$WORK/assets/edge_effnet_demo.json"
   if [ -d "$ASSETS" ]; then cp -r "$ASSETS/." "$WORK/assets" && rm -f "$WORK"/assets/model.* "$WORK"/assets/.[a-z]*; fi
-  [ -z "$(ls "$WORK/assets")" ] || assets=(-A "$WORK/assets")
   "$(tool aapt2)" link -o "$WORK/linked.apk" -I "$RESOURCES" --manifest "$WORK/AndroidManifest.xml" --java "$WORK/gen" \
     --proguard "$WORK/manifest.pro" --min-sdk-version "$(from_gradle minSdk)" --target-sdk-version "$(from_gradle targetSdk)" \
-    --version-code "$(from_gradle versionCode)" --version-name "$(from_gradle versionName)" -0 .tflite "${assets[@]}" "$WORK/res.zip" \
+    --version-code "$(from_gradle versionCode)" --version-name "$(from_gradle versionName)" -0 .tflite -A "$WORK/assets" "$WORK/res.zip" \
     || die "the resources do not link" "" 5
 }
 

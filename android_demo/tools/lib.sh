@@ -44,6 +44,12 @@ from_gradle() {
   printf '%s' "$value"
 }
 
+# sources_hash: a hash over everything that an APK without a model is built from; edge_effnet/demo/android/sources.py has the same rule.
+sources_hash() {
+  (cd "$PROJECT" && find core/src/main app/src/main app/build.gradle.kts app/proguard-rules.pro tools -type f \
+    ! -path 'app/src/main/assets/*' ! -path '*/__pycache__/*' | sort | xargs -d '\n' sha256sum | sha256sum | cut -d' ' -f1)
+}
+
 java_home() {
   local version
   need java openjdk-17-jdk-headless
