@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from edge_effnet.demo.web.certificate import Certificate
     from edge_effnet.progress import Reporter
 
-__all__ = ["Site", "WebRequest", "open_site"]
+__all__ = ["Site", "WebRequest", "open_site", "tls_context"]
 
 _MAX_THREADS: Final = 64
 
@@ -60,6 +60,7 @@ class Site:
         lan_urls: Where other machines do; empty on loopback.
         model: What is served.
         certificate: With --https.
+        threads: What the page is asked to use.
         notes: What was changed or assumed, and what a browser will not do.
     """
 
@@ -68,6 +69,7 @@ class Site:
     lan_urls: tuple[str, ...]
     model: ServedModel
     certificate: Certificate | None
+    threads: int | None
     notes: tuple[str, ...]
 
     def to_record(self) -> dict[str, Any]:
@@ -79,6 +81,7 @@ class Site:
             "https": self.certificate is not None,
             "certificate_sha256": self.certificate.fingerprint if self.certificate else None,
             "isolated": self.server.isolated,
+            "threads": self.threads,
             "litertjs": LITERTJS.version,
             "model": {
                 key: value
@@ -113,11 +116,13 @@ def open_site(request: WebRequest, reporter: Reporter) -> Site:
         request.port,
         routes,
         isolated=request.isolated,
-        tls=_context(certificate) if certificate else None,
+        tls=tls_context(certificate) if certificate else None,
         reporter=reporter,
     )
     url, lan = _urls(server, addresses, "https" if certificate else "http")
-    return Site(server, url, lan, model, certificate, (*model.notes, *_notes(server, certificate)))
+    return Site(
+        server, url, lan, model, certificate, request.threads, (*model.notes, *_notes(server, certificate))
+    )
 
 
 def _model_routes(
@@ -138,7 +143,8 @@ def _model_routes(
     return routes
 
 
-def _context(certificate: Certificate) -> ssl.SSLContext:
+def tls_context(certificate: Certificate) -> ssl.SSLContext:
+    """Return what encrypts with a certificate: TLS 1.2 or newer."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.load_cert_chain(certificate.path)
