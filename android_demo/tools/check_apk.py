@@ -12,6 +12,7 @@ from __future__ import annotations
 import struct
 import sys
 import zipfile
+from pathlib import Path
 
 PAGE = 16384
 LOAD = 1
@@ -19,7 +20,7 @@ LOAD = 1
 
 def data_offset(apk: str, entry: zipfile.ZipInfo) -> int:
     """Return where an entry's bytes begin in the file."""
-    with open(apk, "rb") as stream:
+    with Path(apk).open("rb") as stream:
         stream.seek(entry.header_offset + 26)
         name, extra = struct.unpack("<HH", stream.read(4))
     return entry.header_offset + 30 + name + extra

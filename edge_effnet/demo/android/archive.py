@@ -51,6 +51,8 @@ def add_entries(base: Path, out: Path, entries: Mapping[str, bytes]) -> None:
     Raises:
         DataError: The base is no archive, or has an entry of such a name.
     """
+    if not zipfile.is_zipfile(base):  # behind any other file a new archive would be begun
+        raise DataError("the base APK is no archive", got=base)
     shutil.copyfile(base, out)
     try:
         with zipfile.ZipFile(out, "a") as archive:
@@ -62,7 +64,7 @@ def add_entries(base: Path, out: Path, entries: Mapping[str, bytes]) -> None:
                 info.extra = _padding(archive.start_dir + _HEADER_BYTES + len(name.encode()))
                 archive.writestr(info, content, compress_type=zipfile.ZIP_STORED)
     except (zipfile.BadZipFile, struct.error) as error:
-        raise DataError(f"the base APK is no archive: {error}", got=base) from error
+        raise DataError(f"the base APK is damaged: {error}", got=base) from error
 
 
 def _padding(place: int) -> bytes:
