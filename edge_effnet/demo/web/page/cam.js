@@ -2,7 +2,8 @@
 //
 // References: Zhou et al. 2016, Learning Deep Features for Discriminative Localization, https://arxiv.org/abs/1512.04150.
 
-import { constantByName, ModelError } from "./tflite.js";
+import { ModelError } from "./flatbuffer.js";
+import { constantByName } from "./tflite.js";
 
 /** What the colour counts where the map is 1; where it is 0 the picture stays as it is. */
 const STRONGEST = 0.6;
@@ -51,7 +52,8 @@ export class ActivationMap {
       throw new ModelError("the model has no feature map where its contract says");
     }
     this.features = features;
-    [, this.rows, this.columns] = features.shape;
+    this.rows = features.shape[1];
+    this.columns = features.shape[2];
   }
 
   /**

@@ -1,7 +1,7 @@
 // Where pictures come from: a camera, a film file, a picture file.
 
+import { decoded } from "./decoding.js";
 import { cameraError, PageError } from "./errors.js";
-import { DECODING } from "./session.js";
 
 /** As `edge_effnet/images.py`: above any phone's full-resolution mode. */
 const MAX_PIXELS = 64_000_000;
@@ -14,7 +14,7 @@ const WANTED = { width: { ideal: 640 }, height: { ideal: 480 } };
  * Open a camera.
  *
  * @param {{deviceId?: string, facing?: Facing}} choice
- * @returns {Promise<{stream: MediaStream, label: string, deviceId: string, isFront: boolean}>}
+ * @returns {Promise<{stream: MediaStream, label: string, deviceId: string, facing: string}>}
  * @throws {PageError}
  */
 export async function openCamera({ deviceId, facing = "environment" }) {
@@ -25,7 +25,7 @@ export async function openCamera({ deviceId, facing = "environment" }) {
     const stream = await navigator.mediaDevices.getUserMedia({ audio: false, video: { ...WANTED, ...which } });
     const [track] = stream.getVideoTracks();
     const said = track.getSettings?.() ?? {};
-    return { stream, label: track.label || "camera", deviceId: said.deviceId ?? "", isFront: said.facingMode === "user" };
+    return { stream, label: track.label || "camera", deviceId: said.deviceId ?? "", facing: said.facingMode ?? "" };
   } catch (error) {
     throw cameraError(error);
   }
@@ -53,7 +53,7 @@ export async function isAllowed() {
 export async function openPicture(file) {
   let bitmap;
   try {
-    bitmap = await createImageBitmap(file, DECODING);
+    bitmap = await decoded(file);
   } catch (error) {
     throw new PageError("picture", String(error));
   }

@@ -2,8 +2,8 @@
 // `edge_effnet/model_contract.py` in another language: the page has no constants of a model's own.
 
 import { labelsFromArchive } from "./archive.js";
-import { RESAMPLE_NAMES } from "./resize.js";
-import { ModelError } from "./tflite.js";
+import { RESAMPLE_NAMES } from "./weights.js";
+import { ModelError } from "./flatbuffer.js";
 
 const ENTRY = "edge_effnet_contract";
 const PREPROCESSING = "edge-effnet/preprocessing/1";

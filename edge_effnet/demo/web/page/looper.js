@@ -1,7 +1,23 @@
 // The loop: only the newest frame is worked on, and never two at once.
 
-import { DECODING } from "./session.js";
+import { decoded } from "./decoding.js";
 import { Rate, Recent } from "./stats.js";
+
+/** What is counted of one source. */
+export class Figures {
+  looked = 0;
+  captured = new Rate();
+  answered = new Rate();
+  preprocess = new Recent();
+  inference = new Recent();
+
+  add(/** @type {import("./session.js").Answer} */ { preprocessMs, inferenceMs }) {
+    this.looked += 1;
+    this.answered.tick(performance.now(), this.looked);
+    this.preprocess.add(preprocessMs);
+    this.inference.add(inferenceMs);
+  }
+}
 
 /** Works through a video's frames. */
 export class Looper {
@@ -19,16 +35,12 @@ export class Looper {
     this.running = false;
     this.busy = false;
     this.fresh = false;
-    this.clear();
+    this.figures = new Figures();
   }
 
   /** Forget all figures: another source is next. */
   clear() {
-    this.looked = 0;
-    this.captured = new Rate();
-    this.answered = new Rate();
-    this.preprocess = new Recent();
-    this.inference = new Recent();
+    this.figures = new Figures();
   }
 
   start() {
@@ -41,7 +53,7 @@ export class Looper {
 
   /** A frame is shown. */
   frame(/** @type {number} */ time, /** @type {number} */ presented) {
-    this.captured.tick(time, presented);
+    this.figures.captured.tick(time, presented);
     this.fresh = true;
     void this.step();
   }
@@ -50,11 +62,11 @@ export class Looper {
     if (this.busy || !this.running || !this.fresh || this.video.readyState < 2) return;
     this.busy = true;
     this.fresh = false;
+    const { figures } = this;
     try {
-      await this.take(await createImageBitmap(this.video, DECODING));
+      await this.take(await decoded(this.video));
     } catch (error) {
-      this.running = false;
-      this.onError(error);
+      if (figures === this.figures) this.onError(error); // else the source went away under it
     } finally {
       this.busy = false;
     }
@@ -63,11 +75,10 @@ export class Looper {
 
   /** Look at one picture, of the video or not. @param {ImageBitmap} bitmap */
   async take(bitmap) {
+    const { figures } = this;
     const answer = await this.look(bitmap);
-    this.looked += 1;
-    this.answered.tick(performance.now(), this.looked);
-    this.preprocess.add(answer.preprocessMs);
-    this.inference.add(answer.inferenceMs);
+    if (figures !== this.figures) return; // an answer about the source before
+    figures.add(answer);
     this.onAnswer(answer);
   }
 }

@@ -1,11 +1,12 @@
 // THE preprocessing (`edge_effnet/images.py`) on RGBA frames: Pillow's resampling in its own integers, so that the pixels
 // are not nearly but exactly the same.
 //
-// A weight is a whole number of 2**-22; a sum of products with 8-bit pixels fits 32 bits; each of the two passes is rounded
+// Weights are whole numbers; a sum of products with 8-bit pixels fits 32 bits; each of the two passes is rounded
 // to 8 bits. The weights of a frame's size are computed once.
 //
-// References: Pillow, src/libImaging/Resample.c: precompute_coeffs, normalize_coeffs_8bpc. Which pass comes first is as in
-// Pillow 13, found by trying; see `edge_effnet/demo/resize.py`.
+// Which pass comes first is as in Pillow 13, found by trying; see `edge_effnet/demo/resize.py`.
+
+import { axisOf, WEIGHT_BITS } from "./weights.js";
 
 /**
  * @typedef {object} Preprocessing
@@ -17,39 +18,11 @@
  * @property {Uint8ClampedArray | Uint8Array} data RGBA, row by row
  * @property {number} width
  * @property {number} height
- *
- * @typedef {object} Axis  one pass: output i is the sum of weights[i * most + k] * input[first[i] + k]
- * @property {number} low first input that any output needs
- * @property {number} high one behind the last
- * @property {number} size outputs
- * @property {number} most largest number of weights of an output
- * @property {Int32Array} first counted from `low`
- * @property {Int32Array} count
- * @property {Int32Array} weights
  */
 
-const WEIGHT_BITS = 22;
 const HALF = 1 << (WEIGHT_BITS - 1);
 /** Sizes whose weights are kept: a camera has few. */
 const PLANS = 8;
-
-const sinc = (/** @type {number} */ x) => (x === 0 ? 1 : Math.sin(Math.PI * x) / (Math.PI * x));
-
-function bicubic(/** @type {number} */ signed) {
-  const x = Math.abs(signed); // Keys's cubic with a = -1/2
-  if (x < 1) return (1.5 * x - 2.5) * x * x + 1;
-  return x < 2 ? ((-0.5 * x + 2.5) * x - 4) * x + 2 : 0;
-}
-
-/** Name -> support on either side and the filter; `nearest` has no weights. @type {Record<string, [number, (x: number) => number]>} */
-const FILTERS = {
-  box: [0.5, (x) => (x > -0.5 && x <= 0.5 ? 1 : 0)],
-  bilinear: [1, (x) => Math.max(0, 1 - Math.abs(x))],
-  bicubic: [2, bicubic],
-  lanczos: [3, (x) => (x >= -3 && x < 3 ? sinc(x) * sinc(x / 3) : 0)],
-};
-
-export const RESAMPLE_NAMES = [...Object.keys(FILTERS), "nearest"];
 
 /** Side of the central square that is cut from a picture of this size. */
 export function cropSide(/** @type {Preprocessing} */ preprocessing, /** @type {number} */ width, /** @type {number} */ height) {
@@ -60,44 +33,6 @@ export function cropSide(/** @type {Preprocessing} */ preprocessing, /** @type {
 export function seenSquare(/** @type {Preprocessing} */ preprocessing, /** @type {number} */ width, /** @type {number} */ height) {
   const side = cropSide(preprocessing, width, height);
   return { left: (width - side) / 2, top: (height - side) / 2, side };
-}
-
-/** Whole weights of one output, from input `from` on; they sum to one but for rounding. */
-function weightsOf(/** @type {number[]} */ reals) {
-  const sum = reals.reduce((total, value) => total + value, 0);
-  return reals.map((value) => {
-    const scaled = (sum === 0 ? value : value / sum) * (1 << WEIGHT_BITS);
-    return Math.trunc(value < 0 ? scaled - 0.5 : scaled + 0.5);
-  });
-}
-
-/** @returns {Axis} */
-function axisOf(/** @type {number} */ length, /** @type {number} */ side, /** @type {Preprocessing} */ preprocessing) {
-  const size = preprocessing.resolution_px;
-  const [width, weigh] = FILTERS[preprocessing.resample];
-  const start = (length - side) / 2;
-  const scale = side / size;
-  const stretch = Math.max(scale, 1);
-  const support = width * stretch;
-  const taps = Array.from({ length: size }, (_, place) => {
-    const centre = start + (place + 0.5) * scale;
-    const from = Math.max(0, Math.trunc(centre - support + 0.5)); // past the box, but not past the picture
-    const to = Math.min(length, Math.trunc(centre + support + 0.5));
-    const reals = Array.from({ length: to - from }, (_x, tap) => weigh((tap + from - centre + 0.5) * (1 / stretch)));
-    return { from, weights: weightsOf(reals) };
-  });
-  return packed(taps);
-}
-
-/** @returns {Axis} */
-function packed(/** @type {{from: number, weights: number[]}[]} */ taps) {
-  const low = Math.min(...taps.map((tap) => tap.from));
-  const high = Math.max(...taps.map((tap) => tap.from + tap.weights.length));
-  const most = Math.max(...taps.map((tap) => tap.weights.length));
-  const weights = new Int32Array(taps.length * most);
-  taps.forEach((tap, index) => weights.set(tap.weights, index * most));
-  const first = Int32Array.from(taps, (tap) => tap.from - low);
-  return { low, high, size: taps.length, most, first, count: Int32Array.from(taps, (tap) => tap.weights.length), weights };
 }
 
 /** Inputs that `nearest` picks, adding up steps as Pillow does. @returns {Int32Array} */
@@ -123,7 +58,7 @@ function clip(/** @type {number} */ sum) {
  * @param {number} rows
  * @param {number} columns
  * @param {number} step 4 for RGBA, 3 for RGB
- * @param {Axis} axis
+ * @param {import("./weights.js").Axis} axis
  */
 function filterColumns(input, rows, columns, step, axis) {
   const output = new Uint8Array(rows * axis.size * 3);
@@ -156,7 +91,7 @@ function filterColumns(input, rows, columns, step, axis) {
  *
  * @param {ArrayLike<number>} input its rows begin at axis.low
  * @param {number} width bytes in a row
- * @param {Axis} axis
+ * @param {import("./weights.js").Axis} axis
  */
 function filterRows(input, width, axis) {
   const output = new Uint8Array(axis.size * width);
@@ -190,7 +125,7 @@ export class Resizer {
       const [x, y] = [picks(width, side, size), picks(height, side, size)];
       return { nearest: { x, y }, region: { left: x[0], top: y[0], width: x[size - 1] - x[0] + 1, height: y[size - 1] - y[0] + 1 } };
     }
-    const [columns, rows] = [axisOf(width, side, this.preprocessing), axisOf(height, side, this.preprocessing)];
+    const [columns, rows] = [axisOf(width, side, size, resample), axisOf(height, side, size, resample)];
     const region = { left: columns.low, top: rows.low, width: columns.high - columns.low, height: rows.high - rows.low };
     return { filter: { columns, rows, rowsFirst: height > Math.max(size, 2 * width - size) }, region };
   }

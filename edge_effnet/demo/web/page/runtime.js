@@ -25,9 +25,9 @@ function note(/** @type {unknown[]} */ ...words) {
   if (lines.length > MAX_LINES) lines.shift();
 }
 
-/** What LiteRT.js wrote last. */
-export function lastLines() {
-  return lines.slice(-6).join("\n");
+/** An error of LiteRT.js and what it wrote last. */
+function said(/** @type {unknown} */ error) {
+  return [String(error), ...lines.slice(-6)].join("\n");
 }
 
 /** @returns {{threads: number, reason: string}} */
@@ -70,11 +70,13 @@ export async function openRuntime(base, wanted) {
         printErr: note,
       },
     });
-    console.warn = note; // it looks for a GPU that is not used here, and warns when there is none
+    // It would take a GPU that is not used here; without one it warns, and goes on.
+    Object.defineProperty(navigator, "gpu", { value: undefined, configurable: true });
+    console.warn = note;
     await core.loadLiteRt(`${base}wasm/`, { threads: variant.name === "threaded" });
     return { core, variant };
   } catch (error) {
-    throw new PageError("engine", `${error}\n${lastLines()}`.trim());
+    throw new PageError("engine", said(error));
   } finally {
     console.warn = warn;
   }
@@ -83,13 +85,16 @@ export async function openRuntime(base, wanted) {
 /** A compiled model that takes and gives plain arrays. */
 export class Compiled {
   /**
-   * @param {any} core
-   * @param {any} compiled
-   * @param {import("./tensor.js").Spec} input
+   * @param {any} core LiteRT.js
+   * @param {any} model compiled
+   * @param {number[]} shape of the input
    * @param {number[]} order of LiteRT.js's outputs: place k has the graph's output order[k]
    */
-  constructor(core, compiled, input, order) {
-    Object.assign(this, { core, compiled, input, order });
+  constructor(core, model, shape, order) {
+    this.core = core;
+    this.model = model;
+    this.shape = shape;
+    this.order = order;
   }
 
   /**
@@ -99,19 +104,18 @@ export class Compiled {
    * @returns {Promise<(Uint8Array | Float32Array)[]>} in the order of the graph's outputs
    */
   async run(values) {
-    const { core, compiled, input, order } = /** @type {any} */ (this);
-    const given = new core.Tensor(values, input.shape);
+    const given = new this.core.Tensor(values, this.shape);
     try {
-      const results = await compiled.run([given]);
+      const results = await this.model.run([given]);
       /** @type {(Uint8Array | Float32Array)[]} */
       const outputs = [];
       results.forEach((/** @type {any} */ result, /** @type {number} */ place) => {
-        outputs[order[place]] = result.toTypedArray().slice();
+        outputs[this.order[place]] = result.toTypedArray().slice();
         result.delete();
       });
       return outputs;
     } catch (error) {
-      throw new PageError("inference", `${error}\n${lastLines()}`.trim());
+      throw new PageError("inference", said(error));
     } finally {
       given.delete();
     }
@@ -141,8 +145,8 @@ function outputOrder(/** @type {any} */ compiled, /** @type {import("./tflite.js
 export async function compile(core, variant, bytes, model, input) {
   try {
     const compiled = await core.loadAndCompile(bytes, { accelerator: "wasm", cpuOptions: { numThreads: variant.threads } });
-    return new Compiled(core, compiled, input, outputOrder(compiled, model));
+    return new Compiled(core, compiled, input.shape, outputOrder(compiled, model));
   } catch (error) {
-    throw new PageError("compile", `${error}\n${lastLines()}`.trim());
+    throw new PageError("compile", said(error));
   }
 }

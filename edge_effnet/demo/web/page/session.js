@@ -2,12 +2,14 @@
 
 import { ActivationMap, shown } from "./cam.js";
 import { factsOfModel, preprocessingId } from "./contract.js";
+import { decoded } from "./decoding.js";
 import { PageError } from "./errors.js";
 import { Resizer } from "./resize.js";
 import { compile, openRuntime } from "./runtime.js";
 import { best, dequantise, Smoother, softmax } from "./scores.js";
 import { inputFromPixels, specsOfModel } from "./tensor.js";
-import { ModelError, readModel } from "./tflite.js";
+import { ModelError } from "./flatbuffer.js";
+import { readModel } from "./tflite.js";
 
 /**
  * @typedef {object} Settings
@@ -23,9 +25,6 @@ import { ModelError, readModel } from "./tflite.js";
  * @property {number} inferenceMs
  */
 
-/** How a picture is decoded: as stored, upright, without colour management. @type {ImageBitmapOptions} */
-export const DECODING = { colorSpaceConversion: "none", premultiplyAlpha: "none", imageOrientation: "from-image" };
-
 /** A model in LiteRT.js and everything that is known about it. */
 export class Session {
   /**
@@ -36,7 +35,6 @@ export class Session {
    * @param {import("./runtime.js").Compiled} compiled
    */
   constructor(model, specs, facts, variant, compiled) {
-    Object.assign(this, { model, specs, facts, variant, compiled });
     this.model = model;
     this.specs = specs;
     this.facts = facts;
@@ -73,7 +71,7 @@ export class Session {
 
   /** @param {Blob} file */
   async pixelsOfFile(file) {
-    const bitmap = await createImageBitmap(file, DECODING);
+    const bitmap = await decoded(file);
     const pixels = this.pixelsOf(bitmap);
     bitmap.close();
     return pixels;

@@ -10,10 +10,12 @@ const INDEX = `${PREFIX}index`;
 const CURRENT = new URL("current", self.registration.scope).href;
 const FACTS = "model.json";
 const PAGE = [
-  "./", "archive.js", "benchmark.js", "bytes.js", "cam.js", "camera.js", "contract.js", "engine.js", "errors.js", "golden.js",
-  "icon-192.png", "icon-512.png", "icon-maskable-512.png", "icon.svg", "looper.js", "main.js", "manifest.webmanifest", "offline.js",
-  "resize.js", "runtime.js", "scores.js", "session.js", "stats.js", "style.css", "tasks.js", "tensor.js", "tflite.js", "view.js",
-  "worker.js", FACTS, "model.tflite", "litert/core/index.js", "litert/wasm-utils/index.js",
+  "./", "app.js", "archive.js", "benchmark.js", "bytes.js", "cam.js", "camera.js", "checks.js", "contract.js",
+  "decoding.js", "engine.js", "errors.js", "flatbuffer.js", "golden.js", "icon-192.png", "icon-512.png",
+  "icon-maskable-512.png", "icon.svg", "looper.js", "main.js", "manifest.webmanifest", "offline.js", "resize.js",
+  "runtime.js", "scores.js", "session.js", "sources.js", "stats.js", "style.css", "tasks.js", "tensor.js",
+  "tflite.js", "view.js", "weights.js", "worker.js", FACTS, "model.tflite", "litert/core/index.js",
+  "litert/wasm-utils/index.js",
 ];
 
 self.addEventListener("install", () => self.skipWaiting());

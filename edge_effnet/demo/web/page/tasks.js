@@ -4,8 +4,6 @@ import { PageError } from "./errors.js";
 import { checkGolden } from "./golden.js";
 import { openSession } from "./session.js";
 
-/** @typedef {{result: any, transfer?: Transferable[]}} Done */
-
 /** @type {import("./session.js").Session | null} */
 let current = null;
 
@@ -21,39 +19,39 @@ function slope(/** @type {import("./tensor.js").Spec} */ spec) {
   return spec.dtype === "uint8" ? pixels : Float32Array.from(pixels);
 }
 
-/** @type {Record<string, (value: any) => Promise<Done>>} */
+/** @type {Record<string, (value: any) => Promise<any>>} */
 export const TASKS = {
   /** Load the model. */
   async load(value) {
     current = await openSession(value);
-    return { result: current.describe() };
+    return current.describe();
   },
 
   /** Look at a frame: `{bitmap, settings}`. */
   async look({ bitmap, settings }) {
-    return { result: await session().look(bitmap, settings) };
+    return session().look(bitmap, settings);
   },
 
   /** Show the last answer by other settings. */
   async show(settings) {
-    return { result: session().show(settings) };
+    return session().show(settings);
   },
 
   /** Forget the frames so far: another source is next. */
   async forget() {
     session().smoother.clear();
-    return { result: null };
+    return null;
   },
 
   /** Compare with the golden vectors. */
   async check() {
-    return { result: await checkGolden(session()) };
+    return checkGolden(session());
   },
 
   /** What the last frame was made of, for tests: copies of input and outputs. */
   async last() {
     const { last } = session();
-    return { result: last === null ? null : { ...last, probabilities: session().probabilities(last.outputs[0]) } };
+    return last === null ? null : { ...last, probabilities: session().probabilities(last.outputs[0]) };
   },
 
   /** Time runs on one input, copies in and out included: `{warmup, runs}`. */
@@ -66,6 +64,6 @@ export const TASKS = {
       await compiled.run(input);
       if (run >= 0) samples.push(performance.now() - start);
     }
-    return { result: { samples, input: last === null ? "a slope of greys" : "the last frame" } };
+    return { samples, input: last === null ? "a slope of greys" : "the last frame" };
   },
 };

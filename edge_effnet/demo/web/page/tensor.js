@@ -1,6 +1,6 @@
 // Between pixels and the model's tensors: the rule that makes every exported model take raw pixels.
 
-import { ModelError } from "./tflite.js";
+import { ModelError } from "./flatbuffer.js";
 
 /**
  * @typedef {object} Spec

@@ -1,9 +1,8 @@
 // What the page must know of a .tflite file, read from the flatbuffer alone; the bytes may be hostile.
 //
-// Every place is checked by the DataView itself (outside = RangeError), every count against the size of the file before a
-// loop starts, and all that is read is bounded.
-//
 // References: tensorflow/lite/schema/schema.fbs (numbers of fields, operators and types).
+
+import { COPY_AGAIN, File, ModelError } from "./flatbuffer.js";
 
 /**
  * @typedef {object} Quantisation  real value = scale * (code - zero point)
@@ -27,9 +26,6 @@
  * @property {Map<string, Uint8Array>} metadata
  */
 
-/** The file is no usable model; `message` says why in a sentence. */
-export class ModelError extends Error {}
-
 const TYPES = [
   "FLOAT32", "FLOAT16", "INT32", "UINT8", "INT64", "STRING", "BOOL", "INT16", "COMPLEX64", "INT8", "FLOAT64", "COMPLEX128",
   "UINT64", "RESOURCE", "VARIANT", "UINT32", "UINT16", "INT4",
@@ -39,114 +35,11 @@ const PASSES_PROBABILITIES = new Set([
   OPERATORS.DEQUANTIZE, OPERATORS.RESHAPE, OPERATORS.SQUEEZE, OPERATORS.QUANTIZE,
 ]);
 
-/** Tables in one file; a network of 7,000 operators has about 30,000. */
-const MAX_TABLES = 50_000;
 /** The kernels stop at 8 dimensions. */
 const MAX_RANK = 32;
-const COPY_AGAIN = "copy or convert the file again";
-
-class File {
-  /** @param {Uint8Array} bytes */
-  constructor(bytes) {
-    this.bytes = bytes;
-    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    this.tablesLeft = MAX_TABLES;
-    // Nothing in an honest file is read twice; the factor leaves room for parts that tools share.
-    this.bytesLeft = 4 * bytes.byteLength + 65536;
-  }
-
-  u32(/** @type {number} */ at) {
-    return this.view.getUint32(at, true);
-  }
-
-  /** A vector's first place and length, its length checked against the file. */
-  vector(/** @type {number} */ at, /** @type {number} */ width) {
-    if (at === 0) return { at: 0, length: 0 };
-    const start = at + this.u32(at);
-    const length = this.u32(start);
-    if (start + 4 + length * width > this.bytes.byteLength) {
-      throw new ModelError(`damaged model: it claims ${length} items where ${this.bytes.byteLength} bytes cannot hold them; ${COPY_AGAIN}`);
-    }
-    this.bytesLeft -= length * width;
-    if (this.bytesLeft < 0) {
-      throw new ModelError(`damaged model: its parts overlap, together they are several times larger than the file; ${COPY_AGAIN}`);
-    }
-    return { at: start + 4, length };
-  }
-
-  table(/** @type {number} */ at) {
-    this.tablesLeft -= 1;
-    if (this.tablesLeft < 0) throw new ModelError(`the model has more than ${MAX_TABLES} tensors, operators and buffers: refused`);
-    return new Table(this, at);
-  }
-}
-
-class Table {
-  constructor(/** @type {File} */ file, /** @type {number} */ at) {
-    this.file = file;
-    this.at = at;
-    this.vtable = at - file.view.getInt32(at, true);
-    this.size = file.view.getUint16(this.vtable, true);
-  }
-
-  /** Where a field lies; 0 if it is absent. */
-  place(/** @type {number} */ id) {
-    const slot = 4 + 2 * id;
-    if (slot + 2 > this.size) return 0;
-    const offset = this.file.view.getUint16(this.vtable + slot, true);
-    return offset === 0 ? 0 : this.at + offset;
-  }
-
-  u32(/** @type {number} */ id) {
-    const at = this.place(id);
-    return at === 0 ? 0 : this.file.u32(at);
-  }
-
-  i32(/** @type {number} */ id) {
-    return this.u32(id) | 0;
-  }
-
-  u8(/** @type {number} */ id) {
-    const at = this.place(id);
-    return at === 0 ? 0 : this.file.view.getUint8(at);
-  }
-
-  u64(/** @type {number} */ id) {
-    const at = this.place(id);
-    return at === 0 ? 0 : Number(this.file.view.getBigUint64(at, true));
-  }
-
-  table(/** @type {number} */ id) {
-    const at = this.place(id);
-    return at === 0 ? null : this.file.table(at + this.file.u32(at));
-  }
-
-  bytes(/** @type {number} */ id) {
-    const { at, length } = this.file.vector(this.place(id), 1);
-    return this.file.bytes.subarray(at, at + length);
-  }
-
-  text(/** @type {number} */ id) {
-    return new TextDecoder().decode(this.bytes(id));
-  }
-
-  /** @template T  @returns {T[]} */
-  list(/** @type {number} */ id, /** @type {number} */ width, /** @type {(at: number) => T} */ read) {
-    const { at, length } = this.file.vector(this.place(id), width);
-    return Array.from({ length }, (_, index) => read(at + index * width));
-  }
-
-  ints(/** @type {number} */ id) {
-    return this.list(id, 4, (at) => this.file.view.getInt32(at, true));
-  }
-
-  tables(/** @type {number} */ id) {
-    return this.list(id, 4, (at) => this.file.table(at + this.file.u32(at)));
-  }
-}
 
 /** @returns {Uint8Array[]} */
-function readBuffers(/** @type {File} */ file, /** @type {Table} */ model) {
+function readBuffers(/** @type {File} */ file, /** @type {import("./flatbuffer.js").Table} */ model) {
   return model.tables(4).map((buffer, index) => {
     const start = buffer.u64(1); // 0 and 1 mean that the bytes are in the table
     if (start <= 1) return buffer.bytes(0);
@@ -157,7 +50,7 @@ function readBuffers(/** @type {File} */ file, /** @type {Table} */ model) {
 }
 
 /** @returns {Quantisation | null} */
-function readQuantisation(/** @type {Table | null} */ table) {
+function readQuantisation(/** @type {import("./flatbuffer.js").Table | null} */ table) {
   if (table === null) return null;
   const scales = table.list(2, 4, (at) => table.file.view.getFloat32(at, true));
   const points = table.list(3, 8, (at) => Number(table.file.view.getBigInt64(at, true)));
@@ -170,7 +63,7 @@ function readQuantisation(/** @type {Table | null} */ table) {
 }
 
 /** @returns {Tensor} */
-function readTensor(/** @type {Table} */ table, /** @type {Uint8Array[]} */ buffers) {
+function readTensor(/** @type {import("./flatbuffer.js").Table} */ table, /** @type {Uint8Array[]} */ buffers) {
   const shape = table.ints(0);
   if (shape.length > MAX_RANK || shape.some((size) => size < -1)) {
     throw new ModelError(`damaged model: a tensor has an impossible shape; ${COPY_AGAIN}`);
@@ -186,7 +79,7 @@ function at(/** @type {T[]} */ list, /** @type {number} */ index, /** @type {str
 }
 
 /** Follow output 0 back to whatever is not a mere change of type or shape. */
-function findSoftmax(/** @type {Table[]} */ operators, /** @type {number[]} */ codes, /** @type {number} */ output) {
+function findSoftmax(/** @type {import("./flatbuffer.js").Table[]} */ operators, /** @type {number[]} */ codes, /** @type {number} */ output) {
   const producers = new Map();
   for (const operator of operators) {
     const code = at(codes, operator.u32(0), "an operator names a code");
@@ -204,7 +97,7 @@ function findSoftmax(/** @type {Table[]} */ operators, /** @type {number[]} */ c
 }
 
 /** @returns {Record<string, number>} */
-function readOutputNames(/** @type {Table[]} */ signatures) {
+function readOutputNames(/** @type {import("./flatbuffer.js").Table[]} */ signatures) {
   const entries = signatures.length === 0 ? [] : signatures[0].tables(1);
   return Object.fromEntries(entries.map((entry) => [entry.text(0), entry.u32(1)]));
 }

@@ -88,15 +88,15 @@ export function showHeat(map) {
   canvas.getContext("2d")?.putImageData(new ImageData(colours, HEAT_PX, HEAT_PX), 0, 0);
 }
 
-/** @param {import("./looper.js").Looper} looper @param {boolean} isLive */
-export function showSpeed(looper, isLive) {
-  const [inference, preprocess] = [looper.inference.summary(), looper.preprocess.summary()];
+/** @param {import("./looper.js").Figures} figures @param {boolean} isLive */
+export function showSpeed(figures, isLive) {
+  const [inference, preprocess] = [figures.inference.summary(), figures.preprocess.summary()];
   part("inference-p50").textContent = number(inference?.p50);
   part("inference-p90").textContent = number(inference?.p90);
   part("preprocess-p50").textContent = number(preprocess?.p50);
   part("preprocess-p90").textContent = number(preprocess?.p90);
-  part("captured").textContent = number(isLive ? looper.captured.perSecond() : null);
-  part("looked").textContent = number(isLive ? looper.answered.perSecond() : null);
+  part("captured").textContent = number(isLive ? figures.captured.perSecond() : null);
+  part("looked").textContent = number(isLive ? figures.answered.perSecond() : null);
   part("frames").textContent = String(inference?.n ?? 0);
 }
 

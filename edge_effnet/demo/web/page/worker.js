@@ -5,14 +5,18 @@
 "use strict";
 
 const tasks = import("./tasks.js");
+/** The task at work: one at a time, in the order of asking. */
+let turn = Promise.resolve();
 
-self.addEventListener("message", async (event) => {
-  const { id, task, value } = event.data;
+async function answer({ id, task, value }) {
   try {
     const { TASKS } = await tasks;
-    const { result, transfer = [] } = await TASKS[task](value);
-    self.postMessage({ id, result }, transfer);
+    self.postMessage({ id, result: await TASKS[task](value) });
   } catch (error) {
     self.postMessage({ id, error: { code: error.code ?? "unknown", message: String(error.message ?? error) } });
   }
+}
+
+self.addEventListener("message", (event) => {
+  turn = turn.then(() => answer(event.data));
 });
