@@ -17,6 +17,7 @@ from edge_effnet.quantize.execute import run_node
 from edge_effnet.quantize.kernels import (
     accumulator_unit,
     hard_swish_steps,
+    product_unit,
     rescale,
     round_half_away,
     round_quotient,
@@ -100,7 +101,7 @@ def _weighted(part: _Part) -> Callable[[list[Tensor]], Tensor]:
     kernel = tf.constant(_integers(part.node, part.weights))  # int8 between runs: a quarter of the memory
     bias = part.weights.bias.astype(np.float64)
     exact = tf.float32 if _largest_sum(part.weights, part.grids[0]) < _EXACT_BELOW else tf.float64
-    unit = accumulator_unit(part.node, part.grids, part.weights.scales)
+    unit = accumulator_unit(part.node, part.grids, part.grid, part.weights.scales)
     once = part.grids[0].scale * part.weights.scales.astype(np.float64) / part.scale
 
     def compute(steps: list[Tensor]) -> Tensor:
@@ -125,7 +126,7 @@ def _largest_sum(weights: QuantizedWeights, grid: Grid) -> int:
 
 def _product(part: _Part) -> Callable[[list[Tensor]], Tensor]:
     tf = import_tensorflow()
-    unit = part.grids[0].scale * part.grids[1].scale
+    unit = product_unit(part.grids[0].scale, part.grids[1].scale, part.scale)
     return lambda steps: rescale(tf.cast(steps[0] * steps[1], tf.float64), unit, part.scale)
 
 

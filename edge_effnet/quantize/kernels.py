@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 __all__ = [
     "accumulator_unit",
     "hard_swish_steps",
+    "product_unit",
     "rescale",
     "round_as_kernel",
     "round_half_away",
@@ -65,6 +66,7 @@ _TIE: Final = 5e-5
 def accumulator_unit(
     node: Node,
     input_grids: Sequence[Grid],
+    output_grid: Grid,
     weight_scales: npt.NDArray[np.floating[Any]] | None,
     *,
     summed: int = 1,
@@ -74,6 +76,7 @@ def accumulator_unit(
     Args:
         node: The operator.
         input_grids: Grids of its inputs.
+        output_grid: Grid of its output.
         weight_scales: ``(out,)``, scale of every output channel; None for operators without weights.
         summed: Values that a ``mean`` adds up, height * width; of no use to others.
 
@@ -81,18 +84,32 @@ def accumulator_unit(
         A number, one per output channel, or None for a kernel that rounds once.
     """
     row = _UNITS.get(node.kind)
-    return None if row is None else row([grid.scale for grid in input_grids], weight_scales, summed)
+    scales = [grid.scale for grid in (*input_grids, output_grid)]
+    return None if row is None else row(scales, weight_scales, summed)
+
+
+def product_unit(first: float, second: float, scale: float) -> float:
+    """Return what one step of a product stands for, to the kernel that brings it to the output's ``scale``.
+
+    That kernel multiplies and divides the three scales in float32. Its multiplier has 24 good bits of 31 then, and the few
+    products that fall next to a half go the other way than by the exact one.
+
+    References:
+        TensorFlow Lite, `kernels/mul.cc` (Prepare).
+    """
+    multiplier = np.float32(first) * np.float32(second) / np.float32(scale)
+    return float(multiplier) * scale
 
 
 _UNITS: Final[dict[str, Callable[[list[float], Any, int], float | Doubles]]] = {
     "conv": lambda scales, weights, _: scales[0] * np.asarray(weights, np.float64),
     "depthwise": lambda scales, weights, _: scales[0] * np.asarray(weights, np.float64),
-    "mul": lambda scales, _weights, _summed: scales[0] * scales[1],
+    "mul": lambda scales, _weights, _summed: product_unit(*scales),
     "mean": lambda scales, _, summed: scales[0] / summed,
-    "add": lambda scales, _weights, _summed: 2.0 * max(scales) / 2.0**_ADD_SHIFT,
+    "add": lambda scales, _weights, _summed: 2.0 * max(scales[:-1]) / 2.0**_ADD_SHIFT,
     "relu": lambda scales, _weights, _summed: scales[0],
 }
-"""Operator kind -> the unit of its accumulator, where the kernel rounds twice. Others round once (dense), divide by a
+"""Operator kind -> the unit of its accumulator from the scales of its inputs and its output, where the kernel rounds twice. Others round once (dense), divide by a
 count (average_pool), look codes up (logistic, hard_swish, softmax) or copy them (max_pool, pad, concat, reshape)."""
 
 

@@ -147,7 +147,8 @@ class _Registry(tfmot.QuantizeRegistry):  # type: ignore[misc]  # the toolkit ha
         shape = self._quantized.graph.shapes[node.inputs[0]]
         summed = math.prod(shape[1:3]) if node.kind == "mean" else 1
         scales = None if weights is None else weights.scales
-        unit = accumulator_unit(node, [grids[name] for name in node.inputs], scales, summed=summed)
+        given = [grids[name] for name in node.inputs]
+        unit = accumulator_unit(node, given, grids[node.name], scales, summed=summed)
         if unit is None and node.kind in _ONCE:
             unit = grids[node.name].scale * _HARDLY
         return KernelQuantizer(grids[node.name], unit, summed)

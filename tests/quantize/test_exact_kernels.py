@@ -212,7 +212,7 @@ def test_real_values_are_rounded_as_the_kernel_rounds_its_accumulator(kind: str,
     grids, grid = [quantized.grids[name] for name in node.inputs], quantized.grids[node.name]
     weights = quantized.weights.get(node.name)
     count = SHAPE[1] * SHAPE[2] if kind == "mean" else 1
-    unit = accumulator_unit(node, grids, None if weights is None else weights.scales, summed=count)
+    unit = accumulator_unit(node, grids, grid, None if weights is None else weights.scales, summed=count)
     reals = run_node(
         node,
         [_reals(grid, found[name]) for grid, name in zip(grids, node.inputs, strict=True)],
@@ -267,6 +267,35 @@ def test_sums_that_float32_cannot_hold_are_exact_all_the_same() -> None:
     assert sums.min() > 2**24
     np.testing.assert_array_equal(mine[0], wanted)
     np.testing.assert_array_equal(_reference(quantized, codes)["node"][0], wanted)
+
+
+def test_every_product_of_two_codes_is_that_of_the_kernel() -> None:
+    """On the grids of a gate of B0 where the exact multiplier gives 8 of the 65,536 products another code."""
+    grids = {"input": Grid(1.0, 0), "node": Grid(0.037418242543935776, -120)}
+    given = {"value": Grid(0.049007661640644073, -122), "gate": Grid(0.00390625, -128)}
+    codes = np.stack(np.meshgrid(np.arange(QMIN, QMAX + 1), np.arange(QMIN, QMAX + 1)), -1)[np.newaxis]
+    nodes, weights = [], {}
+    for channel, (name, grid) in enumerate(
+        given.items()
+    ):  # a convolution that passes one channel on, code by code
+        kernel = np.zeros((1, 1, 2, 1), np.int8)
+        kernel[0, 0, channel, 0] = 1
+        zero = np.array([-grid.zero_point], np.int32)
+        scale = np.array([grid.scale], np.float32)
+        weights[name], grids[name] = QuantizedWeights(kernel, scale, zero), grid
+        nodes.append(Node("conv", name, ("input",), kernel * scale, zero * scale))
+    node = Node("mul", "node", ("value", "gate"))
+    shapes = {"input": (1, 256, 256, 2), **dict.fromkeys((*given, "node"), (1, 256, 256, 1))}
+    quantized = QuantizedGraph(
+        Graph("one", "input", 256, FOLDED, (*nodes, node), shapes, "node"), grids, weights
+    )
+    found = _reference(quantized, codes.astype(np.int8))
+    for channel, name in enumerate(given):
+        np.testing.assert_array_equal(found[name][..., 0], codes[..., channel])
+    inputs = [_reals(grids[name], found[name]) for name in node.inputs]
+    np.testing.assert_array_equal(
+        _codes(grids["node"], kernel_runner(quantized, node)(inputs)), found["node"]
+    )
 
 
 def test_a_whole_network_gives_the_codes_of_the_reference_kernels(tiny_quantized: QuantizedGraph) -> None:
