@@ -71,12 +71,14 @@ def rebuild(model: Model) -> Rebuilt:
 
 
 def only_graph(model: Model) -> Subgraph:
-    """Return the graph of a file that has one, with one input and one output.
+    """Return the graph of a file that has one, with one input and one output; a feature map may stand behind the output.
 
     Raises:
         NotRebuildable: It has not.
     """
-    if len(model.subgraphs) != 1 or len(model.main.inputs) != 1 or len(model.main.outputs) != 1:
+    graph = model.main
+    features = [tensor for tensor in graph.output_tensors[1:] if len(tensor.shape) == 4]
+    if len(model.subgraphs) != 1 or len(graph.inputs) != 1 or len(graph.outputs) != 1 + len(features[:1]):
         raise NotRebuildable("the model does not have one graph with one input and one output")
     return model.main
 
@@ -135,8 +137,12 @@ class Rebuilder:
         return result, Normalisation((red, green, blue), (1.0, 1.0, 1.0)), frozenset({border, subtraction})
 
     def exit(self) -> tuple[Tensor, frozenset[int]]:
-        """Return the int8 output and the operator behind it, if there is one."""
-        outer = self.graph.output_tensors[0]
+        """Return the int8 output, and the operators behind it and behind the feature map, if there are some."""
+        scores, *features = [self.behind(outer) for outer in self.graph.output_tensors]
+        return scores[0], frozenset().union(scores[1], *(borders for _, borders in features))
+
+    def behind(self, outer: Tensor) -> tuple[Tensor, frozenset[int]]:
+        """Return the int8 tensor that an output gives out, and the operator between them, if there is one."""
         if outer.type == "INT8":
             return outer, frozenset()
         writer = self.graph.producers.get(outer.index)

@@ -10,7 +10,7 @@ from hypothesis.extra import numpy as hnp
 
 from edge_effnet.errors import DataError
 from edge_effnet.runtimes.base import TensorSpec
-from edge_effnet.runtimes.tensors import check_input, check_output, input_from_pixels, input_rules
+from edge_effnet.runtimes.tensors import check_input, check_outputs, input_from_pixels, input_rules
 
 _PIXELS = hnp.arrays(np.uint8, (2, 2, 3))
 
@@ -63,10 +63,25 @@ def test_an_input_type_without_a_rule_is_refused() -> None:
 def test_an_output_that_is_not_one_row_is_refused(shape: tuple[int, ...]) -> None:
     """A feature map or a batch is not a row of class scores."""
     with pytest.raises(DataError, match="one row"):
-        check_output(TensorSpec("y", "int8", shape))
+        check_outputs([TensorSpec("y", "int8", shape)])
 
 
 @pytest.mark.parametrize("shape", [(1, 10), (1, 1, 1, 10)])
 def test_an_output_with_one_long_axis_is_a_row(shape: tuple[int, ...]) -> None:
     """Some exporters keep the axes of the pooling."""
-    check_output(TensorSpec("y", "int8", shape))
+    check_outputs([TensorSpec("y", "int8", shape)])
+
+
+def test_scores_come_first_and_one_feature_map_may_follow() -> None:
+    """What `convert --with-features` writes is a classifier still."""
+    scores, features = TensorSpec("y", "int8", (1, 10)), TensorSpec("f", "int8", (1, 7, 7, 32))
+    assert check_outputs([scores, features]) is scores
+
+
+@pytest.mark.parametrize(
+    "shapes", [[], [(1, 10), (1, 10)], [(1, 10), (1, 7, 7, 2), (1, 7, 7, 2)], [(1, 7, 7, 2), (1, 10)]]
+)
+def test_other_outputs_are_refused(shapes: list[tuple[int, ...]]) -> None:
+    """A detector's boxes are not class scores: which output would be the answer?"""
+    with pytest.raises(DataError, match="output"):
+        check_outputs([TensorSpec("y", "int8", shape) for shape in shapes])
