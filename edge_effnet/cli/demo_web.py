@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import threading
@@ -69,6 +70,8 @@ def _say(*lines: str) -> None:
 def _explain(site: Site) -> None:
     """Say on stderr what is served, to whom, and what a phone will ask."""
     _say(f"{site.model.path.name} in the browser; Ctrl-C ends it", *(f"! {note}" for note in site.notes))
+    if site.server.is_local:
+        _say("only this machine can open it; for a phone: --host 0.0.0.0 --https")
     if site.lan_urls:
         _say("everyone in the network can open it:", *(f"  {url}" for url in site.lan_urls))
     if site.certificate is not None:
@@ -88,9 +91,14 @@ def _print_qr(url: str) -> None:
     except ImportError:
         _say("! no QR code: pip install 'edge-effnet[web]'")
         return
-    _say(f"for a phone in the same network: {url}")
-    segno.make(url, error="l").terminal(out=sys.stderr, compact=True)
-    sys.stderr.flush()
+    picture = io.StringIO()
+    segno.make(url, error="l").terminal(out=picture, compact=True)
+    try:
+        picture.getvalue().encode(sys.stderr.encoding or "ascii")
+    except UnicodeEncodeError:
+        _say("! no QR code: this terminal has no block characters")
+        return
+    _say(f"for a phone in the same network: {url}", *picture.getvalue().splitlines())
 
 
 def _has_display() -> bool:
