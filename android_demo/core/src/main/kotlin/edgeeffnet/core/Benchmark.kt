@@ -34,7 +34,7 @@ class Contender(val name: String, val run: () -> Unit)
  */
 class Samples(val firstMs: Double, val warmUpMs: DoubleArray, val rounds: List<DoubleArray>) {
     /** All of the measurement in order. */
-    val all: DoubleArray get() = DoubleArrayBuilder().also { joined -> rounds.forEach(joined::add) }.done()
+    val all: DoubleArray = Statistics.joined(rounds)
 }
 
 /** Measures contenders in turns, one burst of each, so that a phone that becomes warm is as warm for each of them. */

@@ -57,6 +57,9 @@ class Cam private constructor(val features: Int, val spec: TensorSpec, private v
     }
 
     companion object {
+        /** The contract's word for this way to make maps. */
+        const val METHOD = "cam"
+
         /** Finds the parts that the contract names. */
         internal fun of(reader: TfliteReader, explain: Explain, outputs: List<TensorSpec>): Cam {
             val features = outputs.getOrNull(explain.featuresOutput)

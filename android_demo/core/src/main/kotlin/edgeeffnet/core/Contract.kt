@@ -10,6 +10,7 @@ import java.nio.ByteBuffer
  * @property input the tensor itself, zlib-packed; null where only its hash is given.
  * @property output of the model, zlib-packed.
  * @property top1 the likeliest class.
+ * @property map of that class, zlib-packed (height, width) float32; null for a model without.
  * @property inputTolerance steps by which another decoder may differ.
  * @property outputTolerance steps by which another engine may differ.
  */
@@ -19,24 +20,30 @@ class GoldenVector(
     val input: ByteArray?,
     val output: ByteArray,
     val top1: Int,
+    val map: ByteArray?,
     val inputTolerance: Int,
     val outputTolerance: Int,
 )
 
-/** Where the last feature map comes out, and which tensor weighs it for a class. */
-class Explain(val featuresOutput: Int, val weights: String)
+/** How maps are made, which output the last feature map is, and which tensor weighs it for a class. */
+class Explain(val method: String, val featuresOutput: Int, val weights: String)
 
 /**
  * What a model says of itself.
  *
  * @property labels names in the order of the outputs, or null.
+ * @property golden is in the file beside the model only: it is larger than all the rest.
  * @property explain null where the model was exported without `--with-features`.
+ * @property hasRandomWeights whether the answers mean nothing.
+ * @property sha256 of the model that it was written for; only the file beside the model says it.
  */
 class Contract(
     val preprocessing: Preprocessing?,
     val labels: List<String>?,
     val golden: List<GoldenVector>,
     val explain: Explain?,
+    val hasRandomWeights: Boolean,
+    val sha256: String?,
 ) {
     companion object {
         /** The entry of the metadata that holds it. */
@@ -75,22 +82,25 @@ private class Record(value: Any?) {
         list("labels").map { it as? String ?: throw ModelException("a label is no text") }.ifEmpty { null },
         list("golden").map { Record(it).golden() },
         part("explain")?.explain(),
+        part("weights")?.isRandom() ?: false,
+        fields["sha256"] as? String,
     )
 
-    private fun explain(): Explain {
-        val method = text("method")
-        if (method != "cam") throw ModelException("the explanation \"$method\" is unknown; \"cam\" is known")
-        return Explain(number("features_output"), text("weights"))
-    }
+    private fun isRandom(): Boolean = fields["kind"] == "random" || (fields["source"] as? String)?.substringBefore(',') == "random"
+
+    /** A method of another version is not guessed at. */
+    private fun explain(): Explain =
+        if (text("method") == Cam.METHOD) Explain(Cam.METHOD, number("features_output"), text("weights")) else Explain(text("method"), 0, "")
 
     private fun golden(): GoldenVector {
         val tolerance = part("tolerance_lsb") ?: throw ModelException("a golden vector has no tolerance_lsb")
         return GoldenVector(
-            base64("image_png_base64")!!,
+            base64("image_png_base64"),
             text("input_sha256"),
-            base64("input_zlib_base64"),
-            base64("output_zlib_base64")!!,
+            optional("input_zlib_base64"),
+            base64("output_zlib_base64"),
             number("top1"),
+            optional("map_zlib_base64"),
             tolerance.number("input"),
             tolerance.number("output"),
         )
@@ -105,8 +115,9 @@ private class Record(value: Any?) {
     private fun number(key: String): Int = (fields[key] as? Long)?.takeIf { it in 0..Int.MAX_VALUE }?.toInt()
         ?: throw ModelException("\"$key\" is no whole number from 0")
 
-    private fun base64(key: String): ByteArray? {
-        if (key == "input_zlib_base64" && fields[key] == null) return null
+    private fun optional(key: String): ByteArray? = if (fields[key] == null) null else base64(key)
+
+    private fun base64(key: String): ByteArray {
         try {
             return kotlin.io.encoding.Base64.decode(text(key))
         } catch (fault: IllegalArgumentException) {

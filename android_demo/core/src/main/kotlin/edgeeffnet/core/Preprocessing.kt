@@ -29,7 +29,9 @@ class Preprocessing(
         return Square((widthPx - side) / 2.0, (heightPx - side) / 2.0, side)
     }
 
-    private fun shortest(value: Double): String = if (value == floor(value)) value.toInt().toString() else value.toString()
+    /** Six digits, as Python's `:g` writes them. */
+    private fun shortest(value: Double): String =
+        java.math.BigDecimal(value).round(java.math.MathContext(6)).stripTrailingZeros().toPlainString()
 
     companion object {
         /** What is assumed of a model that does not say. */

@@ -37,26 +37,23 @@ object Statistics {
      *
      * Samples that follow each other resemble each other, so that single ones would give intervals that are too narrow.
      */
-    fun medianInterval(rounds: List<DoubleArray>): DoubleArray? {
-        if (rounds.size < LEAST_ROUNDS) return null
+    fun medianInterval(rounds: List<DoubleArray>): DoubleArray? =
+        interval(rounds.size) { drawn -> median(joined(drawn.map { rounds[it] })) }
+
+    /** Returns the interval of median(a) / median(b) of two that were measured in turns: the same turns of both are drawn. */
+    fun ratioInterval(a: List<DoubleArray>, b: List<DoubleArray>): DoubleArray? =
+        interval(minOf(a.size, b.size)) { drawn -> median(joined(drawn.map { a[it] })) / median(joined(drawn.map { b[it] })) }
+
+    private fun interval(turns: Int, figure: (List<Int>) -> Double): DoubleArray? {
+        if (turns < LEAST_ROUNDS) return null
         val random = Random(SEED)
-        val medians = DoubleArray(RESAMPLES) {
-            median(DoubleArrayBuilder().also { drawn -> repeat(rounds.size) { drawn.add(rounds[random.nextInt(rounds.size)]) } }.done())
-        }
-        medians.sort()
-        return doubleArrayOf(ofSorted(medians, 0.025), ofSorted(medians, 0.975))
-    }
-}
-
-/** Joins arrays. */
-internal class DoubleArrayBuilder {
-    private val parts = ArrayList<DoubleArray>()
-
-    fun add(part: DoubleArray) {
-        parts.add(part)
+        val figures = DoubleArray(RESAMPLES) { figure(List(turns) { random.nextInt(turns) }) }
+        figures.sort()
+        return doubleArrayOf(ofSorted(figures, 0.025), ofSorted(figures, 0.975))
     }
 
-    fun done(): DoubleArray {
+    /** Joins samples by turns to one array. */
+    fun joined(parts: List<DoubleArray>): DoubleArray {
         val all = DoubleArray(parts.sumOf { it.size })
         var at = 0
         for (part in parts) {
