@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import socket
 import threading
 import time
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import jsonschema
 import numpy as np
 import pytest
+from demo import rtsp_server
 from demo.stream_server import StreamServer
 from PIL import Image
 from runtimes.tiny_models import colour_classifier
@@ -140,6 +142,40 @@ def test_a_stream_that_dies_and_comes_back_goes_on(tmp_path: Path, colours: Call
     assert summary["live"] is True
     assert summary["reconnects"] == 1
     assert any("broke off" in text for _, text in reporter.notes)
+
+
+def test_an_rtsp_camera_that_dies_and_comes_back_goes_on(
+    tmp_path: Path, colours: Callable[..., Path]
+) -> None:
+    """A real RTSP server is killed and another takes its port: the same run goes on with what that one shows."""
+    if not rtsp_server.is_there():
+        pytest.skip(f"no RTSP server here (on Debian: {rtsp_server.INSTALL})")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    servers = [rtsp_server.start(port, "red")]
+
+    def restart() -> None:
+        while not (tmp_path / "log").is_file() or len(_lines(tmp_path / "log")) < 5:
+            time.sleep(0.05)
+        servers[0].kill()
+        servers[0].wait()
+        servers.append(rtsp_server.start(port, "green"))
+
+    thread = threading.Thread(target=restart, daemon=True)
+    thread.start()
+    options = {"jsonl": tmp_path / "log", "max_frames": 60, "smooth": 0.0, "give_up_s": 30.0}
+    try:
+        summary, reporter = _run(colours(), f"rtsp://127.0.0.1:{port}/camera", **options)
+    finally:
+        thread.join(30)
+        for server in servers:
+            server.kill()
+            server.communicate()
+    labels = [line["top"][0]["label"] for line in _lines(tmp_path / "log")[:-1]]
+    assert (labels[0], labels[-1]) == ("red", "green")
+    assert (summary["live"], summary["reconnects"]) == (True, 1)
+    assert any("is back" in text for _, text in reporter.notes)
 
 
 class _Window:
