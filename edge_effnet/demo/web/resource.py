@@ -31,7 +31,9 @@ MIME_TYPES: Final = {
 """Suffix -> media type, of our own and not the system's: wasm of another type is compiled slowly or not at all."""
 
 _COMPRESSED: Final = frozenset({".html", ".js", ".css", ".json", ".webmanifest", ".svg", ".wasm"})
-_GZIP_LEVEL: Final = 6
+_GZIP_LEVEL: Final = 5
+"""LiteRT.js's 9.4 MB of wasm: 2.88 MB in half the time of level 6, which gives 2.84 MB."""
+
 _INDEX: Final = "index.html"
 
 

@@ -15,7 +15,7 @@ import pytest
 from demo.web.raw_client import connect, exchange, serving
 
 from edge_effnet.demo.web import certificate as module
-from edge_effnet.demo.web import server as server_module
+from edge_effnet.demo.web import handler as handler_module
 from edge_effnet.demo.web.addresses import lan_addresses
 from edge_effnet.demo.web.certificate import certificate_for
 from edge_effnet.demo.web.site import tls_context
@@ -73,7 +73,7 @@ def test_plain_http_on_it_gets_nothing(tmp_path: Path, capfd: pytest.CaptureFixt
 
 def test_who_never_shakes_hands_blocks_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The handshake happens in the connection's own thread, and has a time limit."""
-    monkeypatch.setattr(server_module, "IDLE_S", 0.5)
+    monkeypatch.setattr(handler_module, "IDLE_S", 0.5)
     made = certificate_for((), tmp_path)
     with serving(tls=tls_context(made)) as server, connect(server) as silent:
         client = http.client.HTTPSConnection(

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 from demo.web.raw_client import ask, connect, exchange, read_answer, serving
 
-from edge_effnet.demo.web import server as module
+from edge_effnet.demo.web import handler as module
+from edge_effnet.demo.web import server as server_module
 from edge_effnet.demo.web.resource import routes_from_folder
 from edge_effnet.progress import Silent
 
@@ -185,7 +186,7 @@ def test_refusals_are_told_without_steering_the_terminal() -> None:
 
 def test_connections_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     """One too many is told that we are busy; one that ends makes room."""
-    monkeypatch.setattr(module, "MAX_CONNECTIONS", 3)
+    monkeypatch.setattr(server_module, "MAX_CONNECTIONS", 3)
     with serving() as running:
         held = [connect(running) for _ in range(3)]
         for connection in held:
@@ -241,7 +242,7 @@ def test_a_client_that_vanishes_leaves_no_trace(capfd: pytest.CaptureFixture[str
     """No traceback on the terminal, and its slot is free again."""
     reporter = Silent()
     with serving(reporter=reporter) as running:
-        for _ in range(module.MAX_CONNECTIONS + 5):
+        for _ in range(server_module.MAX_CONNECTIONS + 5):
             with connect(running) as connection:
                 connection.setsockopt(
                     socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0"
