@@ -22,9 +22,11 @@ CONTRACT = {
 def colours(tmp_path: Path) -> Callable[..., Path]:
     """Return a function that writes the model, by default with its contract."""
 
-    def write(contract: dict[str, Any] | None = CONTRACT, io: str = "int8") -> Path:
+    def write(
+        contract: dict[str, Any] | None = CONTRACT, io: str = "int8", *, features: bool = False
+    ) -> Path:
         path = tmp_path / "colours.tflite"
-        path.write_bytes(colour_classifier(io=io, contract=contract).to_bytes())
+        path.write_bytes(colour_classifier(io=io, contract=contract, features=features).to_bytes())
         return path
 
     return write

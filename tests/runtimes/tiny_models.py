@@ -35,6 +35,7 @@ class TinyModel:
         custom: Its custom code.
         version: Its version.
         inputs: How many inputs the graph declares.
+        features: Give the pixels out as a feature map too, with ``map_weights (classes, 3)`` for maps of a class.
     """
 
     weights: np.ndarray
@@ -46,6 +47,7 @@ class TinyModel:
     custom: str | None = None
     version: int = 4
     inputs: int = 1
+    features: bool = False
 
     def logits(self, pixels: np.ndarray) -> np.ndarray:
         """Return what real arithmetic gives for ``(size, size, 3) uint8`` pixels."""
@@ -88,6 +90,12 @@ class TinyModel:
         graph.tensors += [self._tensor(f"extra{k}", square, self.io, 1.0) for k in range(self.inputs - 1)]
         graph.inputs = [0, *range(3, 2 + self.inputs)]
         graph.outputs = [2]
+        if self.features:
+            graph.outputs = [2, 0]
+            maps = self._tensor("map_weights", [len(self.weights), 3], "int8", 1 / 64)
+            maps.quantization.zeroPoint, maps.buffer = [0], len(buffers)
+            buffers.append(_buffer(self.weights[:, :3].astype(np.int8).tobytes()))
+            graph.tensors.append(maps)
         graph.operators = [self._operator()]
         return graph
 
@@ -134,6 +142,7 @@ def colour_classifier(
     size_px: int = 4,
     contract: dict[str, Any] | None = None,
     gain: int = 40,
+    features: bool = False,
 ) -> TinyModel:
     """Return a model whose class is the colour that prevails: by default 0 red, 1 green, 2 blue.
 
@@ -143,8 +152,9 @@ def colour_classifier(
         size_px: Side of the input.
         contract: Written into the model as ``edge_effnet_contract``.
         gain: Size of a weight, 1..127.
+        features: Give the pixels out as a feature map too.
     """
     weights = np.tile(np.array(classes) * gain, (1, size_px * size_px))
     metadata = {} if contract is None else {"edge_effnet_contract": json.dumps(contract).encode()}
     scale = float(np.abs(weights).sum(1).max() / 64 * 255 / 127)
-    return TinyModel(weights, size_px, io, scale, metadata)
+    return TinyModel(weights, size_px, io, scale, metadata, features=features)
