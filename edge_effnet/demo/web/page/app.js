@@ -17,6 +17,7 @@ export const state = {
   source: /** @type {Source} */ ("none"),
   /** What model.json says. @type {Record<string, any>} */ model: {},
   /** What the worker says of itself; null before it is ready. @type {any} */ engine: null,
+  /** The last one's record. @type {Record<string, any> | null} */ benchmark: null,
   golden: "checking",
   offline: "preparing",
   isPaused: false,

@@ -26,7 +26,8 @@ export async function benchmark() {
   looper.stop();
   try {
     const measured = await engine.ask("benchmark", { warmup: WARMUP_RUNS, runs: RUNS });
-    show(benchmarkRecord(measured, state.model, state.engine));
+    state.benchmark = benchmarkRecord(measured, state.model, state.engine);
+    show(state.benchmark);
   } catch (error) {
     fail(error, null);
   }

@@ -19,9 +19,12 @@ const MAX_LINES = 40;
 
 /** @type {string[]} */
 const lines = [];
+let failures = 0;
 
 function note(/** @type {unknown[]} */ ...words) {
-  lines.push(words.join(" "));
+  const line = words.join(" ");
+  if (line.startsWith("ERROR")) failures += 1;
+  lines.push(line);
   if (lines.length > MAX_LINES) lines.shift();
 }
 
@@ -100,11 +103,16 @@ export class Compiled {
   /**
    * Run once.
    *
+   * LiteRT.js 2.5.3 does not throw when a model cannot be made ready, by an unknown operator for one: it writes a line and
+   * gives back whatever the memory held. So its lines are watched.
+   *
    * @param {Uint8Array | Float32Array} values
    * @returns {Promise<(Uint8Array | Float32Array)[]>} in the order of the graph's outputs
+   * @throws {PageError} it did not run
    */
   async run(values) {
     const given = new this.core.Tensor(values, this.shape);
+    const before = failures;
     try {
       const results = await this.model.run([given]);
       /** @type {(Uint8Array | Float32Array)[]} */
@@ -113,6 +121,7 @@ export class Compiled {
         outputs[this.order[place]] = result.toTypedArray().slice();
         result.delete();
       });
+      if (failures > before) throw new Error("LiteRT.js reported an error");
       return outputs;
     } catch (error) {
       throw new PageError("inference", said(error));
@@ -131,6 +140,11 @@ function outputOrder(/** @type {any} */ compiled, /** @type {import("./tflite.js
   });
 }
 
+function emptyInput(/** @type {import("./tensor.js").Spec} */ { dtype, shape }) {
+  const size = shape.reduce((a, b) => a * b, 1);
+  return dtype === "uint8" ? new Uint8Array(size) : new Float32Array(size);
+}
+
 /**
  * Compile a model for the processor.
  *
@@ -144,9 +158,11 @@ function outputOrder(/** @type {any} */ compiled, /** @type {import("./tflite.js
  */
 export async function compile(core, variant, bytes, model, input) {
   try {
-    const compiled = await core.loadAndCompile(bytes, { accelerator: "wasm", cpuOptions: { numThreads: variant.threads } });
-    return new Compiled(core, compiled, input.shape, outputOrder(compiled, model));
+    const loaded = await core.loadAndCompile(bytes, { accelerator: "wasm", cpuOptions: { numThreads: variant.threads } });
+    const compiled = new Compiled(core, loaded, input.shape, outputOrder(loaded, model));
+    await compiled.run(emptyInput(input)); // operators are made ready at the first run
+    return compiled;
   } catch (error) {
-    throw new PageError("compile", said(error));
+    throw new PageError("compile", error instanceof PageError ? error.message : said(error));
   }
 }
