@@ -18,7 +18,10 @@ __all__ = ["doctor"]
 
 def doctor(
     install: str | None = typer.Option(
-        None, "--install", metavar="NAME", help="Install arm64 (emulated cores) or tflite-runtime first."
+        None,
+        "--install",
+        metavar="NAME",
+        help="Install arm64 (emulated cores), tflite-runtime or web (LiteRT.js) first.",
     ),
     force: bool = typer.Option(False, "--force", help="Install anew what is there."),
     accept_newer: bool = typer.Option(
@@ -73,9 +76,19 @@ def _install_tflite_runtime(force: bool, accept_newer: bool, reporter: Reporter)
     return [f"tflite-runtime: {python}"]
 
 
+def _install_web(force: bool, accept_newer: bool, reporter: Reporter) -> list[str]:
+    from edge_effnet.demo.web.runtime import install_web_runtime
+
+    del accept_newer
+    with reporter.stage("install"):
+        folder = install_web_runtime(force=force)
+    return [f"LiteRT.js: {folder}"]
+
+
 _INSTALLS: Final[dict[str, Callable[[bool, bool, Reporter], list[str]]]] = {
     "arm64": _install_arm64,
     "tflite-runtime": _install_tflite_runtime,
+    "web": _install_web,
 }
 """Name -> what installs it (force, accept newer packages, progress) and returns lines about it."""
 

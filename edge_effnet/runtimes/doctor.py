@@ -117,6 +117,7 @@ class Program:
 
 
 _CONVERT: Final = "pip install 'edge-effnet[convert]'"
+_WEB: Final = "pip install 'edge-effnet[web]'"
 _MAKES_MODELS: Final = "train, qat, convert, tune and quickstart"
 
 LIBRARIES: Final = (
@@ -131,6 +132,8 @@ LIBRARIES: Final = (
         "camera demos",
         "pip install 'edge-effnet[camera]' (without a screen: 'edge-effnet[camera-headless]')",
     ),
+    Library("cryptography", ("cryptography",), "demo web --https", _WEB),
+    Library("segno", ("segno",), "QR codes of demo web", _WEB),
     Library("ray", ("ray",), "runs spread over several machines", "pip install 'edge-effnet[sweep]'"),
 )
 
@@ -158,6 +161,14 @@ PROGRAMS: Final = (
         "install Coral's Edge TPU compiler (x86-64 Linux); without it the plain .tflite runs on the CPU",
         "EDGETPU_COMPILER",
     ),
+    Program(
+        "npm",
+        ("--version",),
+        "demo web, the first time,",
+        "on Debian: apt-get install npm; then: doctor --install web",
+    ),
+    Program("apksigner", ("--version",), "demo android", "on Debian: apt-get install apksigner"),
+    Program("keytool", ("-version",), "demo android", "on Debian: apt-get install default-jdk-headless"),
     Program("git", ("--version",), "records that name the commit", "on Debian: apt-get install git"),
 )
 
