@@ -130,7 +130,7 @@ with_model() {
   export EDGE_EFFNET_DEBUG_PASS=android
   mkdir -p "$WORK/model/assets"
   cp "$1" "$WORK/model/assets/model.tflite"
-  if [ -f "$contract" ] && ! grep -q edge_effnet_contract "$1"; then cp "$contract" "$WORK/model/assets/model.contract.json"; fi
+  if [ -f "$contract" ]; then cp "$contract" "$WORK/model/assets/model.contract.json"; fi
   cp "$OUT" "$WORK/unaligned.apk"
   (cd "$WORK/model" && zip -q -X -D -0 "$WORK/unaligned.apk" assets/*)
   "$(tool zipalign)" -f 16384 "$WORK/unaligned.apk" "$WORK/unsigned.apk"

@@ -43,8 +43,12 @@ newer_names() {
 
 core_tests() { run_tests "$WORK/tests" "$WORK/apk.jar"; }
 
-# The contract's golden pictures through the APK's own code, from the APK's own model.
-golden() { java -cp "$(dep kotlin-stdlib):$WORK/apk.jar:$WORK/tests" edgeeffnet.core.Tool golden "$WORK/assets/model.tflite"; }
+# The APK's model through the APK's own code and nothing else; the golden pictures are in the contract beside the model.
+golden() {
+  local beside=()
+  [ ! -f "$WORK/assets/model.contract.json" ] || beside=("$WORK/assets/model.contract.json")
+  java -cp "$WORK/apk.jar" "$TOOLS/OwnCode.java" "$WORK/assets/model.tflite" "${beside[@]}"
+}
 
 check 'the signature (apksigner, scheme v2)' signature
 aapt2 dump badging "$APK" >"$WORK/badging"
@@ -67,8 +71,9 @@ rm -rf "$WORK/core"
 check "core's tests on the APK's own code" core_tests
 grep -E '^OK|^Tests run' "$WORK/log" | sed 's/^/      /' >&2 || true
 if [ -f "$WORK/assets/model.tflite" ]; then
-  check "the model's golden pictures through the APK's own code" golden
+  check "the model and its golden pictures through the APK's own code" golden
+  sed 's/^/      /' "$WORK/log" >&2
 else
-  say "-     no model inside: its golden pictures are not looked at"
+  say "-     no model inside: nothing to read"
 fi
 [ "$failed" = 0 ] || die "the APK is not as it should be" "" 5

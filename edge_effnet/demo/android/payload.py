@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from edge_effnet.inspect import Model, Tensor
-    from edge_effnet.model_contract import ModelContract
 
 __all__ = ["CONTRACT_ASSET", "MODEL_ASSET", "Payload", "read_payload"]
 
@@ -36,7 +35,8 @@ class Payload:
     Attributes:
         path: The user's file.
         content: Its bytes, as they go into the APK.
-        contract: The contract beside it, where it has none inside.
+        contract: The contract beside it: the only one where there is none inside, else for its golden vectors, with which the
+            app checks itself on the phone.
         contract_origin: ``inside``, ``beside``, or None without any.
         dtype: Of its input.
         resolution_px: Side of its input.
@@ -103,16 +103,17 @@ def read_payload(path: Path) -> Payload:
     if labels is None:
         notes += (f"{path} carries no labels: classes are shown by number",)
     inside = CONTRACT_NAME in graph.metadata
+    beside, more = _beside(path, sha256_of_bytes(content), inside=inside)
     return Payload(
         path,
         content,
-        None if inside else _beside(path, contract),
+        beside,
         None if contract is None else "inside" if inside else "beside",
         pixels.dtype,
         preprocessing.resolution_px,
         classes,
         labels is not None,
-        notes,
+        notes + more,
     )
 
 
@@ -146,9 +147,17 @@ def _spec(tensor: Tensor) -> TensorSpec:
     return TensorSpec(tensor.name, tensor.type.lower(), tensor.shape, tensor.scale, tensor.zero_point)
 
 
-def _beside(path: Path, contract: ModelContract | None) -> bytes | None:
-    """Return the bytes of the contract that was found beside a model."""
-    if contract is None:
-        return None
-    own = path.with_suffix(".contract.json")
-    return (own if own.is_file() else path.with_name("contract.json")).read_bytes()
+def _beside(path: Path, sha256: str, *, inside: bool) -> tuple[bytes | None, tuple[str, ...]]:
+    """Return the contract beside a model, and why it is left out if it is.
+
+    The same rule as `find_contract`; one that a model does not need must name the model's hash.
+    """
+    own, shared = path.with_suffix(".contract.json"), path.with_name("contract.json")
+    if own.is_file():
+        content = own.read_bytes()
+        if not inside or sha256.encode() in content:
+            return content, ()
+        return None, (f"{own.name} is of another file and is left out",)
+    if shared.is_file() and sha256.encode() in (content := shared.read_bytes()):
+        return content, ()
+    return None, ()

@@ -9,6 +9,7 @@ import pytest
 from build_model import clean
 from compiled_models import compiled, executable, flex, package
 
+from edge_effnet.artifacts import sha256_of_bytes
 from edge_effnet.demo.android.payload import read_payload
 from edge_effnet.errors import DataError
 
@@ -152,3 +153,15 @@ def test_a_missing_model_is_told(tmp_path: Path) -> None:
     """With its path."""
     with pytest.raises(DataError, match="cannot be read"):
         read_payload(tmp_path / "none.tflite")
+
+
+def test_golden_vectors_beside_a_model_with_a_contract_go_along(colours: Callable[..., Path]) -> None:
+    """The app checks itself with them; those of another file stay out, and it is said."""
+    path = colours()
+    beside = path.with_suffix(".contract.json")
+    beside.write_text(json.dumps({"sha256": sha256_of_bytes(path.read_bytes()), "golden": []}))
+    assert read_payload(path).assets["assets/model.contract.json"] == beside.read_bytes()
+    beside.write_text(json.dumps({"sha256": "0" * 64, "golden": []}))
+    payload = read_payload(path)
+    assert list(payload.assets) == ["assets/model.tflite"]
+    assert "of another file" in payload.notes[0]
