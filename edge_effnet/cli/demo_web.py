@@ -7,7 +7,7 @@ import os
 import sys
 import threading
 from pathlib import Path  # noqa: TC003 - typer reads the annotations
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import typer
 
@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 
 __all__ = ["web"]
 
+_SELF_SIGNED: Final = (
+    "it is self-signed: a browser warns of it once, and shows its sha256 to compare",
+    "  (Chrome: Advanced, Proceed; Safari: Show Details, visit this website)",
+)
+
 
 def web(
     model: Path = typer.Option(..., "--model", metavar="MODEL", help="A .tflite file that `convert` wrote."),
@@ -25,6 +30,12 @@ def web(
     port: int = typer.Option(8080, "--port", help="0 takes a free one."),
     https: bool = typer.Option(
         False, "--https", help="Encrypt with a self-signed certificate; a phone's camera needs it."
+    ),
+    certificate: Path | None = typer.Option(
+        None, "--certificate", metavar="PEM", help="Your own certificate in place of the self-signed one."
+    ),
+    key: Path | None = typer.Option(
+        None, "--key", metavar="PEM", help="Its key, where that is in another file."
     ),
     no_open: bool = typer.Option(False, "--no-open", help="Do not open a browser."),
     threads: int | None = typer.Option(
@@ -45,7 +56,7 @@ def web(
     """Serve a page that runs the model inside the browser. Its first line on stdout is the address; Ctrl-C ends it."""
     from edge_effnet.demo.web.site import WebRequest, open_site
 
-    request = WebRequest(model, host, port, https, not no_isolation, threads)
+    request = WebRequest(model, host, port, https, not no_isolation, threads, certificate, key)
     site = open_site(request, TerminalReporter(quiet=as_json))
     try:
         if as_json:
@@ -75,12 +86,9 @@ def _explain(site: Site) -> None:
     if site.lan_urls:
         _say("everyone in the network can open it:", *(f"  {url}" for url in site.lan_urls))
     if site.certificate is not None:
-        _say(
-            f"the certificate is self-signed, until {site.certificate.ends}; its sha256 is",
-            f"  {site.certificate.fingerprint}",
-            "a browser warns of it once (Chrome: Advanced, Proceed; Safari: Show Details, visit this website);"
-            " compare the sha256 with the one that it shows",
-        )
+        _say(f"sha256 of the certificate: {site.certificate.fingerprint}")
+        if site.certificate.ends is not None:
+            _say(*_SELF_SIGNED, f"it ends on {site.certificate.ends}, and is made anew a month before")
         if site.lan_urls:
             _print_qr(site.lan_urls[0])
 

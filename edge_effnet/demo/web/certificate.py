@@ -3,39 +3,80 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import ipaddress
 import os
+import re
+import ssl
 import tempfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from edge_effnet.artifacts import user_cache
-from edge_effnet.errors import EnvironmentFault
+from edge_effnet.errors import DataError, EnvironmentFault
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["Certificate", "certificate_for"]
+__all__ = ["Certificate", "certificate_for", "given_certificate"]
 
 _DAYS: Final = 365
 _RENEW_DAYS: Final = 30
 _NAME: Final = "edge-effnet demo"
+_FIRST: Final = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 _LOCAL: Final = ("127.0.0.1", "::1")
 
 
 @dataclass(frozen=True)
 class Certificate:
-    """A certificate and its key in one file.
+    """A certificate and its key.
 
     Attributes:
-        path: PEM; only its owner may read it.
+        path: PEM; of our own one only its owner may read it.
         fingerprint: sha256 of the certificate, in pairs, as browsers show it.
-        ends: Last day of its validity.
+        ends: Last day of our own one; None for one that was given.
+        key: Where its key is; None is in the same file.
     """
 
     path: Path
     fingerprint: str
-    ends: dt.date
+    ends: dt.date | None = None
+    key: Path | None = None
+
+    def context(self) -> ssl.SSLContext:
+        """Return what encrypts with it: TLS 1.2 or newer.
+
+        Raises:
+            OSError: It cannot be read, or certificate and key do not fit.
+        """
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.load_cert_chain(self.path, self.key, password=lambda: b"")  # never asks on the terminal
+        return context
+
+
+def given_certificate(path: Path, key: Path | None = None) -> Certificate:
+    """Return a certificate of the user's own, checked.
+
+    Args:
+        path: PEM: the certificate, then those that vouch for it.
+        key: PEM; None is in the same file.
+
+    Raises:
+        DataError: One of them is missing or damaged, they do not fit, or the key is encrypted.
+    """
+    try:
+        found = _FIRST.search(path.read_text("ascii"))
+        shown = ssl.PEM_cert_to_DER_cert(found.group(0)) if found else b""
+        certificate = Certificate(path, hashlib.sha256(shown).digest().hex(":").upper(), None, key)
+        certificate.context()
+    except (OSError, ValueError) as error:
+        raise DataError(
+            f"the certificate cannot be used: {getattr(error, 'strerror', None) or error}",
+            got=f"{path}, key in {key or path}",
+            allowed="PEM files; the key not encrypted",
+        ) from error
+    return certificate
 
 
 def certificate_for(

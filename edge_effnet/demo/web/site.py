@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import ipaddress
-import ssl
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from edge_effnet.artifacts import sha256_of_bytes
 from edge_effnet.demo.web.addresses import lan_addresses
-from edge_effnet.demo.web.certificate import certificate_for
+from edge_effnet.demo.web.certificate import certificate_for, given_certificate
 from edge_effnet.demo.web.model import SCHEMA_VERSION, ServedModel, served_model
 from edge_effnet.demo.web.release import LITERTJS
 from edge_effnet.demo.web.resource import Resource, page_routes, routes_from_folder
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     from edge_effnet.demo.web.certificate import Certificate
     from edge_effnet.progress import Reporter
 
-__all__ = ["Site", "WebRequest", "open_site", "tls_context"]
+__all__ = ["Site", "WebRequest", "open_site"]
 
 _MAX_THREADS: Final = 64
 
@@ -40,6 +39,8 @@ class WebRequest:
         https: Whether to encrypt, with a certificate of our own.
         isolated: Whether the page may use threads.
         threads: How many the page uses when it may; None leaves it to the page.
+        certificate: PEM of the user's own certificate, in place of ours; it means https.
+        key: PEM of its key; None is in the same file.
     """
 
     model: Path
@@ -48,6 +49,8 @@ class WebRequest:
     https: bool = False
     isolated: bool = True
     threads: int | None = None
+    certificate: Path | None = None
+    key: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -110,19 +113,27 @@ def open_site(request: WebRequest, reporter: Reporter) -> Site:
         **_model_routes(model, page, request),
     }
     addresses = lan_addresses()
-    certificate = certificate_for(addresses) if request.https else None
+    certificate = _certificate(request, addresses)
     server = open_server(
         request.host,
         request.port,
         routes,
         isolated=request.isolated,
-        tls=tls_context(certificate) if certificate else None,
+        tls=certificate.context() if certificate else None,
         reporter=reporter,
     )
     url, lan = _urls(server, addresses, "https" if certificate else "http")
     return Site(
         server, url, lan, model, certificate, request.threads, (*model.notes, *_notes(server, certificate))
     )
+
+
+def _certificate(request: WebRequest, addresses: tuple[str, ...]) -> Certificate | None:
+    if request.certificate is not None:
+        return given_certificate(request.certificate, request.key)
+    if request.key is not None:
+        raise UsageError("--key is of no use without --certificate", got=request.key)
+    return certificate_for(addresses) if request.https else None
 
 
 def _model_routes(
@@ -141,14 +152,6 @@ def _model_routes(
     if model.sidecar is not None:
         routes["/contract.json"] = Resource(model.sidecar, ".json")
     return routes
-
-
-def tls_context(certificate: Certificate) -> ssl.SSLContext:
-    """Return what encrypts with a certificate: TLS 1.2 or newer."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_cert_chain(certificate.path)
-    return context
 
 
 def _urls(server: WebServer, addresses: tuple[str, ...], scheme: str) -> tuple[str, tuple[str, ...]]:
@@ -174,6 +177,10 @@ def _notes(server: WebServer, certificate: Certificate | None) -> tuple[str, ...
     if not server.is_local and certificate is None:
         notes.append(
             "browsers give the camera to https and localhost only: add --https, or other machines can use files only"
+        )
+    if not server.is_local and certificate is not None and certificate.ends is not None:
+        notes.append(
+            "browsers keep no page offline by a certificate that they do not trust: for that give your own --certificate"
         )
     if not server.isolated:
         notes.append("without isolation the model runs on one thread in the browser")

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 import pytest
 from demo.web.raw_client import connect, exchange, serving
 
+from edge_effnet.demo.web import addresses as addresses_module
 from edge_effnet.demo.web import certificate as module
 from edge_effnet.demo.web import handler as handler_module
 from edge_effnet.demo.web.addresses import lan_addresses
-from edge_effnet.demo.web.certificate import certificate_for
-from edge_effnet.demo.web.site import tls_context
-from edge_effnet.errors import EnvironmentFault
+from edge_effnet.demo.web.certificate import certificate_for, given_certificate
+from edge_effnet.errors import DataError, EnvironmentFault
 from edge_effnet.progress import Silent
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def _trusting(path: Path) -> ssl.SSLContext:
 def test_a_client_that_trusts_it_is_served(tmp_path: Path) -> None:
     """By every name that is in it: the handshake checks them."""
     made = certificate_for(("127.0.0.1",), tmp_path)
-    with serving(tls=tls_context(made)) as server:
+    with serving(tls=made.context()) as server:
         for name in ("127.0.0.1", "localhost"):
             client = http.client.HTTPSConnection(name, server.port, context=_trusting(made.path), timeout=10)
             for _ in range(3):
@@ -56,7 +56,7 @@ def test_a_client_that_trusts_it_is_served(tmp_path: Path) -> None:
 def test_a_client_that_does_not_trust_it_is_warned(tmp_path: Path) -> None:
     """Which is what a browser shows; and the server goes on in silence."""
     made, reporter = certificate_for((), tmp_path), Silent()
-    with serving(tls=tls_context(made), reporter=reporter) as server:
+    with serving(tls=made.context(), reporter=reporter) as server:
         with pytest.raises(ssl.SSLCertVerificationError), connect(server) as plain:
             ssl.create_default_context().wrap_socket(plain, server_hostname="localhost")
         with pytest.raises(ssl.SSLCertVerificationError, match="mismatch"), connect(server) as plain:
@@ -66,7 +66,7 @@ def test_a_client_that_does_not_trust_it_is_warned(tmp_path: Path) -> None:
 
 def test_plain_http_on_it_gets_nothing(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """No page in the clear, and no traceback."""
-    with serving(tls=tls_context(certificate_for((), tmp_path))) as server:
+    with serving(tls=certificate_for((), tmp_path).context()) as server:
         assert exchange(server, b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").body == b""
     assert capfd.readouterr() == ("", "")
 
@@ -75,7 +75,7 @@ def test_who_never_shakes_hands_blocks_nobody(tmp_path: Path, monkeypatch: pytes
     """The handshake happens in the connection's own thread, and has a time limit."""
     monkeypatch.setattr(handler_module, "IDLE_S", 0.5)
     made = certificate_for((), tmp_path)
-    with serving(tls=tls_context(made)) as server, connect(server) as silent:
+    with serving(tls=made.context()) as server, connect(server) as silent:
         client = http.client.HTTPSConnection(
             "localhost", server.port, context=_trusting(made.path), timeout=10
         )
@@ -87,7 +87,7 @@ def test_who_never_shakes_hands_blocks_nobody(tmp_path: Path, monkeypatch: pytes
 
 def test_old_tls_is_refused(tmp_path: Path) -> None:
     """1.2 or newer."""
-    assert tls_context(certificate_for((), tmp_path)).minimum_version == ssl.TLSVersion.TLSv1_2
+    assert certificate_for((), tmp_path).context().minimum_version == ssl.TLSVersion.TLSv1_2
 
 
 def test_it_names_this_machine_and_its_addresses(tmp_path: Path) -> None:
@@ -150,6 +150,54 @@ def test_a_key_of_another_certificate_is_noticed(tmp_path: Path) -> None:
     assert certificate_for((), tmp_path / "1").fingerprint not in {one.fingerprint, other.fingerprint}
 
 
+def test_a_certificate_of_ones_own_is_used(tmp_path: Path) -> None:
+    """In one file with its key or in two; the fingerprint is that of the first certificate in it."""
+    made = certificate_for(("127.0.0.1",), tmp_path)
+    private, begin, rest = made.path.read_text().partition("-----BEGIN CERTIFICATE-----")
+    (tmp_path / "key.pem").write_text(private)
+    (tmp_path / "cert.pem").write_text(f"words before it\n{begin}{rest}")
+    for given in (
+        given_certificate(made.path),
+        given_certificate(tmp_path / "cert.pem", tmp_path / "key.pem"),
+    ):
+        assert given.fingerprint == made.fingerprint
+        with serving(tls=given.context()) as server:
+            client = http.client.HTTPSConnection(
+                "localhost", server.port, context=_trusting(made.path), timeout=10
+            )
+            client.request("GET", "/")
+            assert client.getresponse().status == 200
+            client.close()
+
+
+def test_a_certificate_that_cannot_be_used_is_refused(tmp_path: Path) -> None:
+    """Missing, no PEM, without a key, with another's key, with an encrypted one: nobody is asked for a password."""
+    from cryptography.hazmat.primitives import serialization
+
+    one, other = certificate_for((), tmp_path / "1").path, certificate_for((), tmp_path / "2").path
+    key = serialization.load_pem_private_key(one.read_bytes(), None)
+    secret = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.BestAvailableEncryption(b"secret"),
+    )
+    (tmp_path / "text.pem").write_text("hello")
+    (tmp_path / "binary.pem").write_bytes(bytes(range(256)))
+    (tmp_path / "cert.pem").write_text("-----BEGIN CERT" + one.read_text().partition("-----BEGIN CERT")[2])
+    (tmp_path / "secret.pem").write_bytes(secret)
+    for path, key_path in (
+        (tmp_path / "missing.pem", None),
+        (tmp_path / "text.pem", None),
+        (tmp_path / "binary.pem", None),
+        (tmp_path / "cert.pem", None),
+        (tmp_path / "cert.pem", other),
+        (tmp_path / "cert.pem", tmp_path / "secret.pem"),
+        (tmp_path / "cert.pem", tmp_path / "missing.pem"),
+    ):
+        with pytest.raises(DataError, match="the certificate cannot be used"):
+            given_certificate(path, key_path)
+
+
 def test_without_the_library_it_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With what installs it."""
     monkeypatch.setitem(sys.modules, "cryptography", None)
@@ -194,4 +242,7 @@ def test_addresses_of_this_machine_are_those_that_others_can_open(monkeypatch: p
     monkeypatch.setattr(
         "psutil.net_if_stats", lambda: {name: _State(name != "down") for name in _addresses()}
     )
+    monkeypatch.setattr(addresses_module, "_routed", lambda: "")
     assert lan_addresses() == ("10.0.0.5", "192.168.1.5", "2001:db8::1")
+    monkeypatch.setattr(addresses_module, "_routed", lambda: "192.168.1.5")
+    assert lan_addresses()[0] == "192.168.1.5"  # what a phone can reach comes before a bridge of containers

@@ -250,6 +250,10 @@ def test_a_client_that_vanishes_leaves_no_trace(capfd: pytest.CaptureFixture[str
                 connection.sendall(b"GET / HT")
             time.sleep(0.01)
         assert ask(running).status == 200
+        until = time.monotonic() + 5
+        while running.waiting:
+            assert time.monotonic() < until
+            time.sleep(0.02)
     assert reporter.notes == []
     assert capfd.readouterr() == ("", "")
 

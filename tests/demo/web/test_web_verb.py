@@ -180,6 +180,8 @@ def test_https_shows_the_certificate_and_a_code_that_a_phone_reads(
     assert out.startswith("https://127.0.0.1:")
     assert "add --https" not in err
     assert err.count(":") > 31  # the fingerprint
+    assert "it is self-signed" in err
+    assert "keep no page offline" in err
     rows = []
     for line in (line for line in err.splitlines() if set(line) & set("█▀▄")):
         rows.append([letter in "█▀" for letter in line])
@@ -187,6 +189,21 @@ def test_https_shows_the_certificate_and_a_code_that_a_phone_reads(
     picture = np.kron(np.array(rows, np.uint8) * 255, np.ones((8, 8), np.uint8))
     text, _, _ = cv2.QRCodeDetector().detectAndDecode(picture)
     assert text == out.strip().replace("127.0.0.1", "192.0.2.7")
+
+
+def test_a_certificate_of_ones_own_means_https(
+    verb: Callable[..., int], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """It is not called self-signed, and pages may be kept offline."""
+    pytest.importorskip("cryptography", reason="the extra edge-effnet[web] is not installed")
+    from edge_effnet.demo.web.certificate import certificate_for
+
+    assert verb("--certificate", certificate_for((), tmp_path / "own").path, "--host", "0.0.0.0") == 0  # noqa: S104
+    out, err = capsys.readouterr()
+    assert out.startswith("https://127.0.0.1:")
+    assert "self-signed" not in err
+    assert "offline" not in err
+    assert "sha256 of the certificate" in err
 
 
 def test_without_segno_the_address_is_enough(
@@ -249,6 +266,8 @@ def test_a_browser_is_opened_only_where_there_is_a_display(
         (["--port", "70000"], 2, "--port is no port"),
         (["--threads", "0"], 2, "--threads is out of range"),
         (["--threads", "65"], 2, "--threads is out of range"),
+        (["--certificate", "MISSING"], 4, "the certificate cannot be used"),
+        (["--key", "PAGE"], 2, "of no use without --certificate"),
     ],
 )
 def test_what_cannot_work_is_said(
