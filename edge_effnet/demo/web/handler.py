@@ -151,11 +151,10 @@ class Handler(BaseHTTPRequestHandler):
         self._server.refused(status, self.client_address[0], getattr(self, "requestline", ""))
         detail = f": {message[:200]}" if message else ""
         body = f"{status.value} {status.phrase}{detail}\n".encode("ascii", "replace")
-        self.close_connection = True
         self.send_response_only(status)
         self._send_headers({"Content-Type": "text/plain; charset=utf-8", "Cache-Control": "no-store"})
         self.send_header("Content-Length", str(len(body)))
-        self.send_header("Connection", "close")
+        self.send_header("Connection", "close")  # which closes it, too
         if status is HTTPStatus.METHOD_NOT_ALLOWED:
             self.send_header("Allow", ", ".join(_METHODS))
         self.end_headers()

@@ -8,6 +8,7 @@ import io
 import json
 import shutil
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -138,6 +139,14 @@ def test_another_file_than_the_published_one_is_not_unpacked(
     with pytest.raises(EnvironmentFault, match="not the published") as caught:
         install_web_runtime(tmp_path / "l", release=release, run=npm)
     assert release.packages[0].sha512 in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_every_file_is_checked_after_it_was_rewritten(npm: _Registry, tmp_path: Path) -> None:
+    """The hashes of the files hold apart from those of the packages: they are what is checked at each start."""
+    release = replace(npm.release(), sha256={"core/index.js": "0" * 64})
+    with pytest.raises(EnvironmentFault, match="not the published one"):
+        install_web_runtime(tmp_path / "l", release=release, run=npm)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -258,10 +258,21 @@ def test_a_client_that_vanishes_leaves_no_trace(capfd: pytest.CaptureFixture[str
     assert capfd.readouterr() == ("", "")
 
 
-@pytest.mark.parametrize("path", ["secret.js"])
-def test_links_out_of_the_folder_are_not_followed(tmp_path: Path, path: str) -> None:
+@pytest.mark.parametrize(("error", "told"), [(ConnectionResetError("gone"), 0), (RuntimeError("a fault"), 1)])
+def test_a_fault_of_ours_is_told_and_a_client_that_went_away_is_not(error: Exception, told: int) -> None:
+    """Neither ends the server, neither is a traceback."""
+    reporter = Silent()
+    with serving(reporter=reporter) as running:
+        try:
+            raise error
+        except Exception:  # noqa: BLE001 - as the library calls it
+            running.handle_error(None, ("127.0.0.1", 1))
+    assert len(reporter.notes) == told
+
+
+def test_links_out_of_the_folder_are_not_followed(tmp_path: Path) -> None:
     """Whoever unpacks an archive into the page's folder cannot open the rest of the disk."""
     (tmp_path / "page").mkdir()
-    (tmp_path / path).write_text("secret")
-    (tmp_path / "page/a.js").symlink_to(tmp_path / path)
+    (tmp_path / "secret.js").write_text("secret")
+    (tmp_path / "page/a.js").symlink_to(tmp_path / "secret.js")
     assert routes_from_folder(tmp_path / "page", "/") == {}
