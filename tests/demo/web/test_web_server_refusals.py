@@ -264,7 +264,7 @@ def test_a_fault_of_ours_is_told_and_a_client_that_went_away_is_not(error: Excep
     reporter = Silent()
     with serving(reporter=reporter) as running:
         try:
-            raise error
+            raise error  # noqa: TRY301 - as it would be while a request is served
         except Exception:  # noqa: BLE001 - as the library calls it
             running.handle_error(None, ("127.0.0.1", 1))
     assert len(reporter.notes) == told
