@@ -103,13 +103,13 @@ dex() {
 -include $PROJECT/app/proguard-rules.pro
 -include $TOOLS/proguard.pro
 RULES
-  java -Xmx1500m -cp "$(deps proguard-base proguard-core kotlin-metadata-jvm kotlin-stdlib gson log4j-api log4j-core json)" \
+  java "${JAVA_OPTIONS[@]}" -cp "$(deps proguard-base proguard-core kotlin-metadata-jvm kotlin-stdlib gson log4j-api log4j-core json)" \
     proguard.ProGuard @"$WORK/shrink.pro" >"$WORK/shrink.log" 2>&1 || { cat "$WORK/shrink.log" >&2; die "ProGuard failed" "" 5; }
   mkdir -p "$WORK/apk"
   if [ -n "$SDK_TOOLS" ]; then
     "$SDK_TOOLS/d8" --release --min-api "$(from_gradle minSdk)" --lib "$FRAMEWORK" --output "$WORK/apk" "$WORK/shrunk.jar" || die "d8 failed" "" 5
   else
-    java -Xmx1500m -cp "$(dep dalvik-dx)" com.android.dx.command.Main --dex --min-sdk-version="$(from_gradle minSdk)" \
+    java "${JAVA_OPTIONS[@]}" -cp "$(dep dalvik-dx)" com.android.dx.command.Main --dex --min-sdk-version="$(from_gradle minSdk)" \
       --output="$WORK/apk/classes.dex" "$WORK/shrunk.jar" || die "dx failed" "" 5
   fi
 }

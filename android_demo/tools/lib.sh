@@ -59,12 +59,15 @@ java_home() {
   (cd "$(dirname "$(readlink -f "$(command -v javac)")")/.." && pwd)
 }
 
+# Short runs on two cores: the quick compiler of the JVM and a collector without threads of its own.
+JAVA_OPTIONS=(-Xmx1500m -XX:TieredStopAtLevel=1 -XX:+UseSerialGC)
+
 # kotlinc OPTION..: Kotlin to Java 8 class files without invokedynamic, which dx cannot translate.
 kotlinc() {
   local compiler
   compiler=$(deps kotlin-compiler-embeddable kotlin-stdlib kotlin-script-runtime kotlin-reflect kotlin-daemon-embeddable \
     kotlinx-coroutines-core-jvm annotations)
-  java -Xmx1500m -cp "$compiler" org.jetbrains.kotlin.cli.jvm.K2JVMCompiler -no-stdlib -no-reflect -Xjdk-release=1.8 \
+  java "${JAVA_OPTIONS[@]}" -cp "$compiler" org.jetbrains.kotlin.cli.jvm.K2JVMCompiler -no-stdlib -no-reflect -Xjdk-release=1.8 \
     -jvm-target 1.8 -Xlambdas=class -Xsam-conversions=class -Xstring-concat=inline "$@"
 }
 
@@ -89,7 +92,7 @@ run_tests() {
   names=$(cd "$tests" && find . -name '*Test.class' | sed 's,^\./,,; s,/,.,g; s,\.class$,,' | sort)
   [ -n "$names" ] || die "core has no tests" "" 4
   # shellcheck disable=SC2086
-  (cd "$PROJECT/core" && java -cp "$(deps kotlin-stdlib junit hamcrest-core):$(IFS=:; echo "$*"):$tests:$PROJECT/core/src/test/resources" \
+  (cd "$PROJECT/core" && java "${JAVA_OPTIONS[@]}" -cp "$(deps kotlin-stdlib junit hamcrest-core):$(IFS=:; echo "$*"):$tests:$PROJECT/core/src/test/resources" \
     org.junit.runner.JUnitCore $names)
 }
 
