@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
+import subprocess
+import sys
 import threading
 import time
 from typing import TYPE_CHECKING, Any
@@ -30,7 +32,9 @@ if TYPE_CHECKING:
 
     from edge_effnet.demo.web.site import Site
 
-NEEDS_BROWSER = pytest.mark.skipif(browser.find() is None, reason=f"no browser here ({', '.join(browser.NAMES)})")
+NEEDS_BROWSER = pytest.mark.skipif(
+    browser.find() is None, reason=f"no browser here ({', '.join(browser.NAMES)})"
+)
 ALLOWED = ("--use-fake-ui-for-media-stream",)
 PATIENCE_S = 40.0
 SIDE_PX = 32
@@ -50,7 +54,9 @@ def fake_camera(film: Path) -> tuple[str, ...]:
     return ("--use-fake-device-for-media-stream", f"--use-file-for-fake-video-capture={film}")
 
 
-def write_film(path: Path, *, frames_each: int = 8, width: int = 160, height: int = 120, rate: int = 10) -> Path:
+def write_film(
+    path: Path, *, frames_each: int = 8, width: int = 160, height: int = 120, rate: int = 10
+) -> Path:
     """Write an uncompressed film of `COLOURS`, each with a darker stripe that moves: no two frames are the same."""
     with path.open("wb") as stream:
         stream.write(f"YUV4MPEG2 W{width} H{height} F{rate}:1 Ip A1:1 C420jpeg\n".encode())
@@ -104,6 +110,24 @@ def served(model: Path, *, port: int = 0, isolated: bool = True, host: str = "12
         site.server.shutdown()
         site.server.server_close()
         thread.join(PATIENCE_S)
+
+
+@contextlib.contextmanager
+def started(model: Path, *, port: int = 0) -> Iterator[str]:
+    """Serve a model in a process of its own, which dies with the block, connections and all; yield the address."""
+    require_litertjs()
+    command = [sys.executable, "-m", "edge_effnet", "demo", "web", "--model", str(model), "--no-open"]
+    process = subprocess.Popen(
+        [*command, "--port", str(port)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
+    try:
+        assert process.stdout is not None
+        url = process.stdout.readline().strip()
+        assert url.startswith("http"), "the server does not start"
+        yield url
+    finally:
+        process.kill()
+        process.communicate()
 
 
 def wait(ask: Callable[[], Any], what: str) -> Any:
@@ -163,5 +187,8 @@ def choose_file(page: browser.Browser, path: Path) -> None:
 
 def bad_words(page: browser.Browser) -> list[Any]:
     """Return what the console holds against the page."""
-    said = [*page.said("Log.entryAdded"), *page.said("Runtime.consoleAPICalled"), *page.said("Runtime.exceptionThrown")]
-    return said
+    return [
+        *page.said("Log.entryAdded"),
+        *page.said("Runtime.consoleAPICalled"),
+        *page.said("Runtime.exceptionThrown"),
+    ]

@@ -43,7 +43,9 @@ def bare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[browser.Browser]:
 def seeing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[browser.Browser]:
     """A browser with a camera, for which nobody has given permission yet."""
     folder = tmp_path_factory.mktemp("seeing")
-    with browser.start(folder / "p", *live_page.fake_camera(live_page.write_film(folder / "c.y4m"))) as running:
+    with browser.start(
+        folder / "p", *live_page.fake_camera(live_page.write_film(folder / "c.y4m"))
+    ) as running:
         yield running
 
 
@@ -63,6 +65,11 @@ def _wait_notice(page: browser.Browser, code: str) -> str:
     return live_page.text(page, "notice")
 
 
+def _wait_label(page: browser.Browser, label: str) -> None:
+    name = "document.querySelector('#results .name')?.textContent"
+    live_page.wait(lambda: page.run(name) == label, label)
+
+
 def _picture(path: Path, colour: tuple[int, int, int]) -> Path:
     Image.fromarray(np.full((60, 90, 3), colour, np.uint8)).save(path)
     return path
@@ -78,8 +85,7 @@ def test_without_a_camera_it_says_so_and_takes_a_picture(
     assert "no camera" in _wait_notice(bare, "no-camera").lower()
     for colour, values in live_page.COLOURS.items():
         live_page.choose_file(bare, _picture(tmp_path / f"{colour}.png", values))
-        name = "document.querySelector('#results .name')?.textContent"
-        live_page.wait(lambda wanted=colour: bare.run(name) == wanted, colour)
+        _wait_label(bare, colour)
         assert live_page.text(bare, "source").startswith(f"{colour}.png, 90 x 60")
     assert live_page.notice(bare) == ""
 
@@ -117,7 +123,9 @@ def test_a_camera_that_goes_away_is_explained_and_comes_back(seeing: browser.Bro
     _permit(seeing, site, "granted")
     _open(seeing, site)
     live_page.wait_frames(seeing, 3)
-    seeing.run("document.getElementById('video').srcObject.getVideoTracks()[0].dispatchEvent(new Event('ended'))")
+    seeing.run(
+        "document.getElementById('video').srcObject.getVideoTracks()[0].dispatchEvent(new Event('ended'))"
+    )
     assert "gone" in _wait_notice(seeing, "camera-lost")
     assert seeing.run("document.getElementById('video').srcObject") is None
     seeing.run("document.getElementById('notice-again').click()")
@@ -221,7 +229,9 @@ def test_models_of_every_interface_run(bare: browser.Browser, tmp_path: Path, io
         assert "3 of 3 equal" in live_page.text(bare, "golden")
 
 
-def test_a_model_without_a_contract_runs_and_says_what_is_assumed(bare: browser.Browser, tmp_path: Path) -> None:
+def test_a_model_without_a_contract_runs_and_says_what_is_assumed(
+    bare: browser.Browser, tmp_path: Path
+) -> None:
     """Preprocessing and names of the classes; and that there is nothing to check it by."""
     with live_page.served(live_page.write_model(tmp_path, contract=False, golden=False)) as site:
         _open(bare, site)
@@ -230,5 +240,4 @@ def test_a_model_without_a_contract_runs_and_says_what_is_assumed(bare: browser.
         assert "classes are shown by number" in about
         assert "not available" in live_page.text(bare, "golden")
         live_page.choose_file(bare, _picture(tmp_path / "a.png", live_page.COLOURS["blue"]))
-        name = "document.querySelector('#results .name')?.textContent"
-        live_page.wait(lambda: bare.run(name) == "class 2", "the class")
+        _wait_label(bare, "class 2")

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pytest
 from demo.web import page_modules
 
 from edge_effnet.images import preprocess_array

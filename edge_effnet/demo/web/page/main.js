@@ -10,7 +10,7 @@ import { flip, lookAtPicture, showDevices, useCamera, useFile } from "./sources.
 import { hideError, part } from "./view.js";
 
 /** How often the server is asked whether it is still there. */
-const PULSE_MS = 10_000;
+const PULSE_MS = 5_000;
 
 async function fetched(/** @type {string} */ path) {
   try {

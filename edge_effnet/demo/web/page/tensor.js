@@ -27,6 +27,7 @@ function specOf(/** @type {import("./tflite.js").Tensor} */ tensor, /** @type {n
     throw new ModelError(`the model's ${what} is ${tensor.type}; ${hint}`);
   }
   const { scales = [1], zeroPoints = [0] } = tensor.quantisation ?? {};
+  if (!(scales[0] > 0 && scales[0] < Infinity)) throw new ModelError(`the model's ${what} has no usable scale: ${scales[0]}`);
   const quantisation = dtype === "float32" ? null : { scale: scales[0], zeroPoint: zeroPoints[0] };
   return { index, dtype, shape: tensor.shape, quantisation };
 }
