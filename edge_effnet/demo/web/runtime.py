@@ -100,7 +100,7 @@ def install_web_runtime(
         UsageError: The folder holds something else.
         EnvironmentFault: No npm, no network, no space, or another file than the published one; nothing is left behind.
     """
-    folder = folder or cached_folder(release)
+    folder = (folder or cached_folder(release)).resolve()  # npm runs in another folder
     if folder.exists():
         if not force and not faults_of(folder, release):
             return folder
@@ -133,13 +133,13 @@ def _fetch(package: Package, folder: Path, run: Runner) -> bytes:
             got=what,
             hint=f"install Node.js with npm, then: {_INSTALL}; or install a wheel that has LiteRT.js inside",
         )
-    argv = [npm, "pack", what, "--ignore-scripts", "--silent", "--pack-destination", str(folder)]
+    argv = [npm, "pack", what, "--ignore-scripts", "--loglevel=error", "--pack-destination", str(folder)]
     done = run(argv, timeout_s=_FETCH_S, cwd=folder)
     tarball = folder / package.tarball
     if done.returncode != 0 or not tarball.is_file():
         raise EnvironmentFault(
             f"npm could not fetch {what}",
-            got=done.complaint[-300:] or f"exit status {done.returncode}, no {package.tarball}",
+            got=_in_short(done.complaint) or f"exit status {done.returncode}, no {package.tarball}",
             hint=f"is the network there? Then: {_INSTALL}",
         )
     content = tarball.read_bytes()
@@ -152,6 +152,14 @@ def _fetch(package: Package, folder: Path, run: Runner) -> bytes:
             hint="ask whoever runs the registry or mirror that npm is set up for",
         )
     return content
+
+
+def _in_short(complaint: str) -> str:
+    """Return the first lines of what npm says, in one; the reason comes first, a dump of the request after it."""
+    lines = [
+        line.removeprefix("npm error").removeprefix("npm ERR!").strip() for line in complaint.splitlines()
+    ]
+    return "; ".join([line for line in lines if line][:5])[:300]
 
 
 def _unpack(tarball: bytes, package: Package, folder: Path) -> None:

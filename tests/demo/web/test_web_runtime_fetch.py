@@ -92,6 +92,7 @@ class _Registry:
             return Finished(tuple(argv), 1, b"", self.fails)
         folder = Path(argv[argv.index("--pack-destination") + 1])
         assert folder == cwd
+        assert folder.is_absolute()  # it runs in another folder than we do
         name = argv[2].removeprefix("@").replace("/", "-").replace("@", "-") + ".tgz"
         (folder / name).write_bytes(self.served[name])
         return Finished(tuple(argv), 0, name.encode(), b"")
@@ -115,6 +116,15 @@ def test_what_is_fetched_is_checked_unpacked_and_rewritten(npm: _Registry, tmp_p
     assert [path.name for path in folder.parent.iterdir()] == ["litert"]
     assert npm.asked[0][:3] == ["/bin/npm", "pack", "@a/core@1.0.0"]
     assert "--ignore-scripts" in npm.asked[0]
+
+
+def test_a_relative_folder_is_one_of_here(
+    npm: _Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As `make wheel` gives it."""
+    monkeypatch.chdir(tmp_path)
+    install_web_runtime(Path("vendor"), release=npm.release(), run=npm)
+    assert faults_of(tmp_path / "vendor", npm.release()) == []
 
 
 def test_it_is_fetched_once(npm: _Registry, tmp_path: Path) -> None:
@@ -153,10 +163,12 @@ def test_every_file_is_checked_after_it_was_rewritten(npm: _Registry, tmp_path: 
 def test_a_folder_that_worked_survives_a_fetch_that_fails(npm: _Registry, tmp_path: Path) -> None:
     """Renamed into place at the end, or not at all."""
     install_web_runtime(tmp_path / "l", release=npm.release(), run=npm)
-    npm.fails = b"npm error code ENOTFOUND"
+    npm.fails = (
+        b"npm error code ENOTFOUND\nnpm error\nnpm error network no such host\n" + b"npm error dump\n" * 99
+    )
     with pytest.raises(EnvironmentFault, match="npm could not fetch @a/core") as caught:
         install_web_runtime(tmp_path / "l", force=True, release=npm.release(), run=npm)
-    assert "ENOTFOUND" in str(caught.value)
+    assert "got: code ENOTFOUND; network no such host; dump" in str(caught.value)
     assert faults_of(tmp_path / "l", npm.release()) == []
     assert [path.name for path in tmp_path.iterdir()] == ["l"]
 
