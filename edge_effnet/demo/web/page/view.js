@@ -3,7 +3,7 @@
 import { enlarged, heatColours } from "./cam.js";
 import { explained } from "./errors.js";
 
-/** The first label is spoken when it has stood this long, and not more often. */
+/** The first label is spoken when it has stood this long: not every frame. */
 const SPEAK_AFTER_MS = 1200;
 /** Side of the heat map's canvas, in pixels of its own. */
 const HEAT_PX = 224;
@@ -59,15 +59,17 @@ export function showResults(top, otherwise) {
   speak(top);
 }
 
-const spoken = { label: "", since: 0, said: "" };
+const spoken = { next: "", timer: 0 };
 
+/** Tell a screen reader what the first label is, once it has stood for a while. */
 function speak(/** @type {import("./scores.js").Guess[]} */ top) {
   const label = top.length === 0 ? "nothing above the smallest score" : firstName(top[0].label);
-  const now = performance.now();
-  if (label !== spoken.label) Object.assign(spoken, { label, since: now });
-  if (label === spoken.said || now - spoken.since < SPEAK_AFTER_MS) return;
-  spoken.said = label;
-  part("spoken").textContent = label;
+  if (label === spoken.next) return;
+  spoken.next = label;
+  clearTimeout(spoken.timer);
+  spoken.timer = setTimeout(() => {
+    if (part("spoken").textContent !== label) part("spoken").textContent = label;
+  }, SPEAK_AFTER_MS);
 }
 
 /** The corners of what the model sees, and the heat map's place. */
