@@ -41,7 +41,7 @@ def web(
     threads: int | None = typer.Option(
         None,
         "--threads",
-        help="Threads of the model in the browser. [default: the page's choice]",
+        help="Threads of the model in the browser; without it the page chooses.",
         show_default=False,
     ),
     no_isolation: bool = typer.Option(

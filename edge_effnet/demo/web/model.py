@@ -107,7 +107,8 @@ def served_model(path: Path) -> ServedModel:
     sha256 = sha256_of_bytes(content)
     sidecar, more = _sidecar(path, sha256, has_own=CONTRACT_NAME in model.metadata)
     served_kind = "uint8" if kind == "int8" else kind
-    return ServedModel(path, sha256, size_bytes, served, kind, served_kind, sidecar, notes + more)
+    notes = tuple(note.replace(str(path), path.name) for note in (*notes, *more))  # who reads them is anybody
+    return ServedModel(path, sha256, size_bytes, served, kind, served_kind, sidecar, notes)
 
 
 def _has_int8(model: Model) -> bool:
@@ -152,6 +153,14 @@ def _checked(model: Model, path: Path) -> tuple[Tensor, Tensor]:
                 got=f"{tensor.name} {tensor.type.lower()}",
                 allowed=", ".join(kind.lower() for kind in _INPUTS),
             )
+    foreign = sorted({operator.name for operator in model.main.operators if operator.kind != "builtin"})
+    if foreign:
+        raise DataError(
+            "the model has operators that no browser has",
+            got=", ".join(foreign)[:200],
+            allowed="TensorFlow Lite's own",
+            hint="one that was compiled for the Edge TPU runs there only: give the file it was compiled from",
+        )
     pixels, scores = inputs[0], outputs[0]
     if len(pixels.shape) != 4 or pixels.shape[0] != 1 or pixels.shape[3] != 3 or min(pixels.shape) < 1:
         raise DataError(

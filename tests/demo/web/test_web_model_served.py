@@ -187,6 +187,7 @@ def test_a_model_without_a_contract_takes_the_one_of_its_name(colours: Callable[
     """As every other verb does; without any, what is assumed is said."""
     path = colours(contract=None)
     assert len(served_model(path).notes) == 3
+    assert not any(str(path.parent) in note for note in served_model(path).notes)  # the network may read them
     path.with_suffix(".contract.json").write_text(json.dumps({"labels": _LABELS}))
     served = served_model(path)
     assert served.sidecar is not None
@@ -225,12 +226,20 @@ def _no_scale(model: Any) -> None:
     model.subgraphs[0].tensors[2].quantization = None
 
 
+def _compiled(model: Any) -> None:
+    code = model.operatorCodes[0]
+    code.builtinCode = code.deprecatedBuiltinCode = tfl.BuiltinOperator.CUSTOM
+    code.customCode = "edgetpu-custom-op"
+    model.subgraphs[0].operators[0].builtinOptions = None
+    model.subgraphs[0].operators[0].builtinOptionsType = tfl.BuiltinOptions.NONE
+
+
 @pytest.mark.parametrize(
     ("edit", "words"),
     [
         (_dynamic, "an open dimension"), (_as_int16, "none that a browser takes"), (_grey, "not one RGB image"),
         (_wide, "not square"), (_batch, "not one RGB image"), (_picture_out, "not one row of class scores"),
-        (_no_output, "no image classifier"), (_no_scale, "has not one scale"),
+        (_no_output, "no image classifier"), (_no_scale, "has not one scale"), (_compiled, "operators that no browser has"),
     ],
 )  # fmt: skip
 def test_what_cannot_run_is_refused_with_the_reason(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import socket
 import time
 from typing import TYPE_CHECKING
@@ -164,6 +165,44 @@ def test_open_to_the_network_any_name_is_answered() -> None:
     with serving(host="0.0.0.0") as running:  # noqa: S104 - that is the case
         assert not running.is_local
         assert ask(running, Host="raspberry.local:8080").status == 200
+
+
+def test_random_bytes_break_nothing(server: WebServer) -> None:
+    """Pieces of honest requests, shuffled and damaged: each gets an error or a file of the page, and the next is served."""
+    draw = random.Random(0)
+    pieces = [
+        b"GET ",
+        b"HEAD ",
+        b"POST ",
+        b"/main.js",
+        b"/../",
+        b" HTTP/1.1",
+        b"\r\n",
+        b"\n",
+        b"\r",
+        b"Host: localhost",
+    ]
+    pieces += [
+        b"Content-Length: ",
+        b"5",
+        b"-1",
+        b":",
+        b"\0",
+        b"\xff\xfe",
+        b"Expect: 100-continue",
+        b" ",
+        b"%2e",
+        b"a" * 3000,
+    ]
+    for _ in range(300):
+        request_ = b"".join(draw.choices(pieces, k=draw.randrange(1, 14))) + b"\r\n\r\n"
+        with connect(server) as connection:
+            connection.sendall(request_)
+            connection.shutdown(socket.SHUT_WR)
+            answer = read_answer(connection)
+        assert b"secret" not in answer.body
+        assert answer.status in {0, 200, 400, 404, 405, 413, 414, 417, 421, 431, 505}
+    assert ask(server, "/main.js").body == b"fine"
 
 
 def test_errors_say_no_more_than_needed(server: WebServer) -> None:

@@ -148,6 +148,7 @@ def test_everything_but_the_address_is_on_stderr(
     assert out.startswith("http://127.0.0.1:")
     assert "served as uint8" in err
     assert "only this machine can open it" in err
+    assert "localhost only" not in err  # here the camera works
 
 
 def test_open_to_the_network_the_camera_needs_https(
@@ -296,6 +297,27 @@ def test_a_port_that_is_taken_is_said(verb: Callable[..., int], capsys: pytest.C
     assert "the port is taken" in err
     assert "--port 0" in err
     assert out == ""
+
+
+def _has_ipv6() -> bool:
+    try:
+        with socket.create_server(("::1", 0), family=socket.AF_INET6):
+            return True
+    except OSError:
+        return False
+
+
+@pytest.mark.parametrize(("host", "url"), [("::1", "http://[::1]:"), ("localhost", "http://")])
+def test_other_names_of_loopback_are_loopback(
+    verb: Callable[..., int], capsys: pytest.CaptureFixture[str], host: str, url: str
+) -> None:
+    """With brackets where the address has colons."""
+    if host == "::1" and not _has_ipv6():
+        pytest.skip("this machine has no IPv6")
+    assert verb("--host", host) == 0
+    out, err = capsys.readouterr()
+    assert out.startswith(url)
+    assert "only this machine can open it" in err
 
 
 def test_a_sidecar_is_served_beside_the_model(
