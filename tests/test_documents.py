@@ -20,6 +20,12 @@ from edge_effnet.schemas import SCHEMA_NAMES, read_schema
 ROOT = Path(__file__).resolve().parent.parent
 _PICTURES = 16
 
+_ELSEWHERE = {
+    ("demo", "web"): "tests/demo/web/test_web_verb.py",
+    ("demo", "android"): "tests/demo/android/test_android_tools.py",
+}
+"""Commands that wait for Ctrl-C, or need Android's tools, and the tests that run them."""
+
 _SHORT = {
     "train": ["--epochs", "2", "--batch-size", "8"],
     "qat": ["--steps", "1", "--batch-size", "4"],
@@ -86,6 +92,9 @@ def test_every_command_of_the_readme_runs_in_the_order_given(
     commands = [command for command in _commands("README.md") if command[0] != "quickstart"]
     assert {command[0] for command in commands} == set(VERBS) - {"quickstart"}
     for command in commands:
+        if (elsewhere := _ELSEWHERE.get((command[0], command[1]))) is not None:
+            assert (ROOT / elsewhere).is_file()
+            continue
         words, target = (command[:-2], command[-1]) if ">" in command else (command, None)
         with Path(target or os.devnull).open("w", encoding="utf-8") as out, contextlib.redirect_stdout(out):
             assert run([*words, *_SHORT.get(words[0], [])]) == 0, command
