@@ -87,7 +87,9 @@ def _explain(site: Site) -> None:
         _say("everyone in the network can open it:", *(f"  {url}" for url in site.lan_urls))
     if site.certificate is not None:
         _say(f"sha256 of the certificate: {site.certificate.fingerprint}")
-        if site.certificate.ends is not None:
+        if site.certificate.ends is None:
+            _say("it is good for the names that are in it: open the page by one of those")
+        else:
             _say(*_SELF_SIGNED, f"it ends on {site.certificate.ends}, and is made anew a month before")
         if site.lan_urls:
             _print_qr(site.lan_urls[0])
