@@ -23,15 +23,24 @@ class RgbImage(val width: Int, val height: Int, val bytes: ByteArray) {
          */
         fun fromArgb(argb: IntArray, width: Int, height: Int): RgbImage {
             val image = blank(width, height)
-            var to = 0
-            for (index in 0 until width * height) {
+            putArgb(argb, width * height, image.bytes, 0)
+            return image
+        }
+
+        /**
+         * Puts pixels as in [fromArgb] into a picture's bytes: a large bitmap is read row by row.
+         *
+         * @param at the first byte that is written.
+         */
+        fun putArgb(argb: IntArray, count: Int, bytes: ByteArray, at: Int) {
+            var to = at
+            for (index in 0 until count) {
                 val pixel = argb[index]
                 val alpha = pixel ushr 24
-                image.bytes[to++] = overWhite(pixel shr 16 and 255, alpha)
-                image.bytes[to++] = overWhite(pixel shr 8 and 255, alpha)
-                image.bytes[to++] = overWhite(pixel and 255, alpha)
+                bytes[to++] = overWhite(pixel shr 16 and 255, alpha)
+                bytes[to++] = overWhite(pixel shr 8 and 255, alpha)
+                bytes[to++] = overWhite(pixel and 255, alpha)
             }
-            return image
         }
 
         /**
