@@ -20,7 +20,7 @@ from edge_effnet.schemas import SCHEMA_NAMES, read_schema
 ROOT = Path(__file__).resolve().parent.parent
 _PICTURES = 16
 
-_ELSEWHERE = {
+_ELSEWHERE: dict[tuple[str, ...], str] = {
     ("demo", "web"): "tests/demo/web/test_web_verb.py",
     ("demo", "android"): "tests/demo/android/test_android_tools.py",
 }
@@ -92,7 +92,7 @@ def test_every_command_of_the_readme_runs_in_the_order_given(
     commands = [command for command in _commands("README.md") if command[0] != "quickstart"]
     assert {command[0] for command in commands} == set(VERBS) - {"quickstart"}
     for command in commands:
-        if (elsewhere := _ELSEWHERE.get((command[0], command[1]))) is not None:
+        if (elsewhere := _ELSEWHERE.get(tuple(command[:2]))) is not None:
             assert (ROOT / elsewhere).is_file()
             continue
         words, target = (command[:-2], command[-1]) if ">" in command else (command, None)
