@@ -73,7 +73,10 @@ def web_runtime(reporter: Reporter | None = None, *, run: Runner = run_program) 
             if not faults:
                 return folder
             told.note("warning", f"LiteRT.js in {folder} is damaged ({', '.join(faults)}) and is not used")
-    told.note("warning", f"LiteRT.js {LITERTJS.version} is not here yet: fetching it once with npm (12 MB)")
+    if find_program("npm") is not None:
+        told.note(
+            "warning", f"LiteRT.js {LITERTJS.version} is not here yet: fetching it once with npm (12 MB)"
+        )
     with told.stage("LiteRT.js"):
         return install_web_runtime(force=True, run=run)
 
