@@ -27,7 +27,7 @@ if [ -z "$SDK_JAR" ]; then
   need zipalign zipalign
   need apksigner apksigner
 fi
-"$TOOLS/fetch.sh"
+bash "$TOOLS/fetch.sh"
 mkdir -p "$BUILD"
 WORK=$(mktemp -d "$BUILD/.work.XXXXXX")
 trap 'rm -rf "$WORK"' EXIT
@@ -103,8 +103,7 @@ dex() {
 -include $PROJECT/app/proguard-rules.pro
 -include $TOOLS/proguard.pro
 RULES
-  java "${JAVA_OPTIONS[@]}" -cp "$(deps proguard-base proguard-core kotlin-metadata-jvm kotlin-stdlib gson log4j-api log4j-core json)" \
-    proguard.ProGuard @"$WORK/shrink.pro" >"$WORK/shrink.log" 2>&1 || { cat "$WORK/shrink.log" >&2; die "ProGuard failed" "" 5; }
+  proguard "$WORK/shrink.pro" "$WORK/shrink.log" || { cat "$WORK/shrink.log" >&2; die "ProGuard failed" "" 5; }
   mkdir -p "$WORK/apk"
   if [ -n "$SDK_TOOLS" ]; then
     "$SDK_TOOLS/d8" --release --min-api "$(from_gradle minSdk)" --lib "$FRAMEWORK" --output "$WORK/apk" "$WORK/shrunk.jar" || die "d8 failed" "" 5

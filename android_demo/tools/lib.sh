@@ -20,10 +20,10 @@ die() {
 # need PROGRAM DEBIAN-PACKAGE
 need() { command -v "$1" >/dev/null || die "$1 is not installed" "apt-get install $2 (all at once: $TOOLS/debian-packages.txt)"; }
 
-# dep ARTIFACT: the file that the lock names.
+# dep ARTIFACT [VERSION]: the file that the lock names; the first where it has several versions.
 dep() {
   local name file
-  name=$(awk -v a="$1" '{ split($1, c, ":"); if (c[2] == a) print c[2] "-" c[3] "." c[4] }' "$LOCK")
+  name=$(awk -v a="$1" -v v="${2:-}" '{ split($1, c, ":"); if (c[2] == a && index(c[3], v) == 1) { print c[2] "-" c[3] "." c[4]; exit } }' "$LOCK")
   file=$DEPS/$name
   [ -n "$name" ] && [ -f "$file" ] || die "$1 has not been fetched" "$TOOLS/fetch.sh"
   printf '%s' "$file"
@@ -69,6 +69,12 @@ kotlinc() {
     kotlinx-coroutines-core-jvm annotations)
   java "${JAVA_OPTIONS[@]}" -cp "$compiler" org.jetbrains.kotlin.cli.jvm.K2JVMCompiler -no-stdlib -no-reflect -Xjdk-release=1.8 \
     -jvm-target 1.8 -Xlambdas=class -Xsam-conversions=class -Xstring-concat=inline "$@"
+}
+
+# proguard RULES LOG
+proguard() {
+  java "${JAVA_OPTIONS[@]}" -cp "$(deps proguard-base proguard-core kotlin-metadata-jvm kotlin-stdlib gson log4j-api log4j-core json)" \
+    proguard.ProGuard @"$1" >"$2" 2>&1
 }
 
 # compile_core OUT: the part that knows no Android; a warning is an error, as in core/build.gradle.kts.

@@ -3,7 +3,7 @@
 # usage: test_core.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 java_home >/dev/null
-"$TOOLS/fetch.sh"
+bash "$TOOLS/fetch.sh"
 mkdir -p "$BUILD"
 WORK=$(mktemp -d "$BUILD/.work.XXXXXX")
 trap 'rm -rf "$WORK"' EXIT

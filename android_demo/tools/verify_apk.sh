@@ -5,13 +5,13 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 [ $# -eq 1 ] || die "wrong use" "verify_apk.sh APP.apk" 2
 [ -f "$1" ] || die "the APK does not exist: $1" "" 4
 APK=$(realpath "$1")
-java_home >/dev/null
+JAVA_HOME=$(java_home)
 need apksigner apksigner
 need aapt2 aapt
 need dexdump dexdump
 need enjarify enjarify
 need unzip unzip
-"$TOOLS/fetch.sh"
+bash "$TOOLS/fetch.sh"
 mkdir -p "$BUILD"
 WORK=$(mktemp -d "$BUILD/.work.XXXXXX")
 trap 'rm -rf "$WORK"' EXIT
@@ -36,9 +36,30 @@ signature() {
 # badging PATTERN
 badging() { grep -Eq "$1" "$WORK/badging" || { cat "$WORK/badging" && return 1; }; }
 
-# Names that Android has from API 26 on; the app promises 24. A list of what one reaches for, not of everything.
-newer_names() {
+# What Java 8 has and Android lacks before API 26; a list of what one reaches for, since nothing tells all of it.
+newer_java() {
   ! dexdump -d "$WORK/classes.dex" | grep -oE 'L(java/time|java/nio/file|java/lang/invoke)/[A-Za-z/]+;|Ljava/util/Base64[^;]*;' | sort -u | grep .
+}
+
+# Every name of Android's own that the app uses is looked up in Android 7.0; newer ones must be in newer_names.txt, with where
+# the app asks for the version before it uses them.
+newer_android() {
+  cat >"$WORK/link.pro" <<RULES
+-injars $WORK/apk.jar
+-outjars $WORK/linked.jar
+-libraryjars $(dep android-all 7.)(!META-INF/**)
+-libraryjars $JAVA_HOME/jmods/java.base.jmod(!**.jar;!module-info.class)
+-libraryjars $JAVA_HOME/jmods/java.logging.jmod(!**.jar;!module-info.class)
+-dontshrink
+-dontoptimize
+-dontobfuscate
+-ignorewarnings
+-dontnote **
+-dontwarn org.checkerframework.**
+RULES
+  proguard "$WORK/link.pro" "$WORK/link.log" || { cat "$WORK/link.log" && return 1; }
+  sed -nE "s/^Warning: [^ ]+: can't find referenced //p" "$WORK/link.log" | sort -u >"$WORK/newer"
+  ! grep -vxFf <(grep -v '^#' "$TOOLS/newer_names.txt" | cut -f 1) "$WORK/newer"
 }
 
 core_tests() { run_tests "$WORK/tests" "$WORK/apk.jar"; }
@@ -62,9 +83,10 @@ check 'stored entries at multiples of 16384' python3 "$TOOLS/check_apk.py" "$APK
 grep -E '\.so|\.tflite' "$WORK/log" | sed 's/^/      /' >&2
 unzip -q -o "$APK" classes.dex 'assets/*' -d "$WORK" 2>/dev/null || true
 check 'the code can be disassembled (dexdump)' dexdump -d "$WORK/classes.dex"
-check 'no names that are newer than API 24' newer_names
+check 'none of Java that Android 7 lacks' newer_java
 # Debian's enjarify starts the first python3 of the path with Debian's modules.
 check 'DEX back to class files (enjarify)' env PATH=/usr/bin:/bin enjarify -f "$WORK/classes.dex" -o "$WORK/apk.jar"
+check 'none of Android that API 24 lacks, but what newer_names.txt says is asked for first' newer_android
 compile_core "$WORK/core"
 compile_tests "$WORK/tests" "$WORK/core"
 rm -rf "$WORK/core"
