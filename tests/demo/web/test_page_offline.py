@@ -43,6 +43,7 @@ def test_after_the_first_load_it_needs_no_server(page: browser.Browser, tmp_path
     assert page.run("edgeEffnet.state.engine.variant.threads") == threads
     assert "3 of 3 equal" in live_page.text(page, "golden")
     assert page.run("document.getElementById('offline').checkVisibility()") is True
+    live_page.wait_kept(page)
     assert live_page.notice(page) == ""
 
 

@@ -15,7 +15,8 @@ export const engine = new Engine();
 
 export const state = {
   source: /** @type {Source} */ ("none"),
-  /** What model.json says. @type {Record<string, any>} */ model: {},
+  /** The text of model.json. */ facts: "",
+  /** What it says. @type {Record<string, any>} */ model: {},
   /** What the worker says of itself; null before it is ready. @type {any} */ engine: null,
   /** The last one's record. @type {Record<string, any> | null} */ benchmark: null,
   golden: "checking",

@@ -25,6 +25,7 @@ async function fetched(/** @type {string} */ path) {
 /** What the server says; and whether a newer version of everything has just been fetched. */
 async function announced() {
   const text = new TextDecoder().decode(await fetched("model.json"));
+  state.facts = text;
   state.model = JSON.parse(text);
   part("model-name").textContent = state.model.name;
   const { isOnline, isUpdated } = await lookForUpdate(text);
@@ -109,7 +110,7 @@ async function start() {
   ready();
   await check();
   await lookAtPicture();
-  state.offline = await keepForOffline(state.engine.variant.files.map((/** @type {string} */ file) => `litert/${file}`));
+  state.offline = await keepForOffline(state.facts, state.engine.variant.files.map((/** @type {string} */ file) => `litert/${file}`));
   about();
 }
 

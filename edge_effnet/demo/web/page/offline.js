@@ -48,15 +48,16 @@ export async function lookForUpdate(facts) {
 /**
  * Keep everything that the page runs on.
  *
+ * @param {string} facts text of the model.json that this page came with
  * @param {string[]} runtime files of LiteRT.js that are in use, below the page's folder
  * @returns {Promise<string>} one line for people
  */
-export async function keepForOffline(runtime) {
+export async function keepForOffline(facts, runtime) {
   if (navigator.serviceWorker === undefined) return "no: browsers keep pages of https and localhost only";
   try {
     await navigator.serviceWorker.register("sw.js");
     const { active } = await navigator.serviceWorker.ready;
-    const { kept, reason } = await asked(/** @type {ServiceWorker} */ (active), { task: "keep", runtime });
+    const { kept, reason } = await asked(/** @type {ServiceWorker} */ (active), { task: "keep", facts, runtime });
     return kept ? "yes: page, model and engine are kept on this device" : `not yet: ${reason}`;
   } catch (error) {
     return `no: the browser refused (${/** @type {Error} */ (error).message}); a certificate that it does not trust is one reason`;

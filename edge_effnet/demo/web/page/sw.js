@@ -18,8 +18,9 @@ const PAGE = [
   "litert/wasm-utils/index.js",
 ];
 
+// It does not claim the page that is open already: Firefox would wait for that page's threads, which never answer, and hold
+// up every request until it gave the worker up. The next load is its first.
 self.addEventListener("install", () => self.skipWaiting());
-self.addEventListener("activate", (event) => event.waitUntil(self.clients.claim()));
 
 /** Name of the cache in use and the runtime files in it; null before the first. */
 async function current() {
@@ -41,16 +42,13 @@ async function sha256(answer) {
 }
 
 /** Fetch a whole version and switch to it. */
-async function keep(runtime) {
-  const before = await current();
-  const facts = await (await fetched(FACTS)).text();
-  if (before !== null && before.facts === facts && runtime.every((file) => before.runtime.includes(file))) return;
+async function keep(facts, runtime) {
   const name = `${PREFIX}${Date.now()}`;
   const cache = await caches.open(name);
   try {
-    const { sidecar, served_sha256: wanted } = JSON.parse(facts);
+    const { sidecar, served_sha256: hash } = JSON.parse(facts);
     for (const path of [...PAGE, ...runtime, ...(sidecar ? ["contract.json"] : [])]) await cache.put(path, await fetched(path));
-    if ((await sha256(await cache.match("model.tflite"))) !== wanted) throw new Error("the model is not the one announced");
+    if ((await sha256(await cache.match("model.tflite"))) !== hash) throw new Error("the model is not the one announced");
     if ((await (await fetched(FACTS)).text()) !== facts) throw new Error("the server changed meanwhile");
   } catch (error) {
     await caches.delete(name);
@@ -65,11 +63,24 @@ async function dropOthers(name) {
   await Promise.all(names.filter((other) => other.startsWith(PREFIX) && other !== INDEX && other !== name).map((other) => caches.delete(other)));
 }
 
-/** Keep what the page runs on (`runtime`), or the newest of what is kept (`update`). */
-async function answered(data) {
-  const runtime = data.task === "update" ? ((await current())?.runtime ?? []) : data.runtime;
+const TASKS = {
+  /** Keep what the page runs on: `facts` is the model.json that it came with, `runtime` what it uses of LiteRT.js. */
+  async keep({ facts, runtime }) {
+    const before = await current();
+    if (before?.facts !== facts) await keep(facts, runtime);
+    else if (runtime.some((file) => !before.runtime.includes(file))) await keep(facts, [...new Set([...before.runtime, ...runtime])]);
+  },
+
+  /** Fetch what the server has now. */
+  async update() {
+    const before = await current();
+    await keep(await (await fetched(FACTS)).text(), before?.runtime ?? []);
+  },
+};
+
+async function answered({ task, ...value }) {
   try {
-    await keep(runtime);
+    await TASKS[task](value);
     return { kept: true };
   } catch (error) {
     return { kept: false, reason: String(error.message ?? error) };
