@@ -48,7 +48,7 @@ def main(apk: str) -> int:
     wrong = 0
     with zipfile.ZipFile(apk) as archive:
         for entry in archive.infolist():
-            wants_storing = entry.filename.endswith((".so", ".tflite"))
+            wants_storing = entry.filename.endswith((".so", ".tflite", ".arsc"))
             if entry.compress_type != zipfile.ZIP_STORED:
                 if wants_storing:
                     print(f"WRONG {entry.filename}: compressed, so that it cannot be mapped")

@@ -62,6 +62,19 @@ RULES
   ! grep -vxFf <(grep -v '^#' "$TOOLS/newer_names.txt" | cut -f 1) "$WORK/newer"
 }
 
+# manifest PATTERN
+manifest() { grep -Eq "$1" "$WORK/manifest" || { cat "$WORK/manifest" && return 1; }; }
+
+# What the manifest names must have outlived the shrinking.
+activities() {
+  local name names
+  names=$(grep -A 12 'E: activity' "$WORK/manifest" | sed -nE 's/.*android:name\(0x01010003\)="([^"]+)".*/\1/p' | grep -v '^android\.' | sort -u)
+  [ -n "$names" ] || return 1
+  for name in $names; do
+    grep -qF "Class descriptor  : 'L${name//./\/};'" "$WORK/classes" || { echo "$name is not in the code" && return 1; }
+  done
+}
+
 core_tests() { run_tests "$WORK/tests" "$WORK/apk.jar"; }
 
 # The APK's model through the APK's own code and nothing else; the golden pictures are in the contract beside the model.
@@ -79,10 +92,15 @@ check "made for API $(from_gradle targetSdk)" badging "^targetSdkVersion:'$(from
 check 'asks for the camera' badging "^uses-permission: name='android.permission.CAMERA'"
 check 'asks for nothing else: no network' test "$(grep -c ^uses-permission: "$WORK/badging")" = 1
 check 'has an icon and an activity to start' badging '^launchable-activity: name='
+aapt2 dump xmltree "$APK" --file AndroidManifest.xml >"$WORK/manifest"
+check 'libraries are mapped where they lie (extractNativeLibs is false)' manifest 'extractNativeLibs\(0x010104ea\)=false'
+check 'is not debuggable' test "$(grep -c 'debuggable(.*=true' "$WORK/manifest")" = 0
 check 'stored entries at multiples of 16384' python3 "$TOOLS/check_apk.py" "$APK"
 grep -E '\.so|\.tflite' "$WORK/log" | sed 's/^/      /' >&2
 unzip -q -o "$APK" classes.dex 'assets/*' -d "$WORK" 2>/dev/null || true
 check 'the code can be disassembled (dexdump)' dexdump -d "$WORK/classes.dex"
+dexdump "$WORK/classes.dex" >"$WORK/classes" 2>/dev/null || true
+check 'every activity of the manifest is in the code' activities
 check 'none of Java that Android 7 lacks' newer_java
 # Debian's enjarify starts the first python3 of the path with Debian's modules.
 check 'DEX back to class files (enjarify)' env PATH=/usr/bin:/bin enjarify -f "$WORK/classes.dex" -o "$WORK/apk.jar"

@@ -89,7 +89,7 @@ def check_entries(path: Path, expected: Mapping[str, bytes]) -> dict[str, int]:
     segments = {}
     with zipfile.ZipFile(path) as archive:
         for entry in archive.infolist():
-            if entry.filename in expected or entry.filename.endswith(".so"):
+            if entry.filename in expected or entry.filename.endswith((".so", ".arsc")):
                 if entry.compress_type != zipfile.ZIP_STORED:
                     raise DataError("an entry is compressed", got=f"{entry.filename} in {path}")
                 if rest := entry_offset(path, entry) % PAGE_BYTES:

@@ -134,6 +134,8 @@ def _build(sources: Path, out: Path, reporter: Reporter, runner: Runner) -> None
         done = runner(["bash", str(script), "-o", str(made)], timeout_s=_BUILD_S)
         if done.returncode:
             raise _build_error(done.returncode, done.complaint)
+        for older in out.parent.glob("base-*.apk"):
+            older.unlink()
         made.replace(out)
 
 

@@ -71,7 +71,7 @@ def install(device: Device, path: Path, about: dict[str, Any]) -> dict[str, Any]
     if done.returncode or "Success" not in told:
         raise _refusal(device.serial, told, about)
     activity = f"{about['package']}/{about['activity']}"
-    _, output = device.shell(f"am start -W -n {shlex.quote(activity)}")
+    _, output = device.shell(f"am start -n {shlex.quote(activity)}")
     if "Error" in output or "Exception" in output:
         wrong = next(line for line in output.splitlines() if "Error" in line or "Exception" in line)
         raise EnvironmentFault("the app is installed and did not start", got=wrong.strip()[:300])

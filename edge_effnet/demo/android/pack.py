@@ -68,6 +68,8 @@ class AndroidRequest:
         if self.keystore is None and loose:
             raise UsageError("--ks-alias and the password belong to --keystore", got=loose)
         if self.output is not None:
+            if self.output.suffix != ".apk":
+                raise UsageError("the app's name does not end in .apk, and adb wants that", got=self.output)
             check_output(self.output, force=self.force)
         if self.project is not None:
             check_project(self.project, force=self.force)

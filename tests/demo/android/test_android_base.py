@@ -46,13 +46,17 @@ def nothing_packaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return place
 
 
-def test_it_is_built_once_and_kept_for_these_sources() -> None:
-    """The second time it is there; with other sources it would be another."""
+def test_it_is_built_once_and_kept_for_these_sources(cache: Path) -> None:
+    """The second time it is there; one of other sources is not kept beside it."""
     builder, reporter = Builder(), Silent()
+    older = cache / "android" / "base-0123456789abcdef.apk"
+    older.parent.mkdir(parents=True)
+    older.write_bytes(b"older")
     assert find_base(None, reporter, runner=builder).origin == "built"
     assert any("built once" in text for _, text in reporter.notes)
     assert find_base(None, reporter, runner=builder).origin == "cached"
     assert builder.calls == 1
+    assert not older.exists()
 
 
 def test_the_packages_own_is_taken_where_it_is_of_these_sources(nothing_packaged: Path) -> None:

@@ -45,7 +45,7 @@ def test_the_app_is_installed_and_started(phone: PhoneWithApps, apk: Path) -> No
     }
     assert ["-s", phone.serial, "install", "-r", str(apk)] in phone.calls()
     started = (phone.home / "started").read_text()
-    assert started == "start -W -n dev.edgeeffnet.demo/dev.edgeeffnet.demo.CameraActivity\n"
+    assert started == "start -n dev.edgeeffnet.demo/dev.edgeeffnet.demo.CameraActivity\n"
 
 
 @pytest.mark.parametrize("code", REFUSALS)

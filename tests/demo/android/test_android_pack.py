@@ -98,6 +98,7 @@ def test_no_password_is_on_a_command_line(
     ("options", "complaint"),
     [
         ({"output": None}, "nothing to write"),
+        ({"output": Path("app.zip")}, "end in .apk"),
         ({"output": None, "project": Path("x"), "install": True}, "needs an APK"),
         ({"alias": "upload"}, "belong to --keystore"),
         ({"password_env": "MY_SECRET"}, "belong to --keystore"),
