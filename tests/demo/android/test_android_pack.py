@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from android_stand_ins import DIGEST, Tools, base_apk
+from android_stand_ins import DIGEST, VERIFIED, Tools, base_apk
 
 from edge_effnet.demo.android.pack import AndroidRequest, run_android
 from edge_effnet.errors import ConversionError, EnvironmentFault, OutputExistsError, UsageError
@@ -168,11 +168,19 @@ def test_a_failing_signature_leaves_nothing_behind(
     assert [path for path in sorted(tmp_path.iterdir()) if path.name != "cache"] == before
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        (1, b"DOES NOT VERIFY\nERROR: APK Signature Scheme v2 signer #1: digest mismatch"),
+        (0, VERIFIED.replace("): true", "): false").encode()),
+        (0, b""),
+    ],
+)
 def test_a_signature_that_does_not_verify_is_no_result(
-    ask: Callable[..., dict[str, Any]], tools: Tools, tmp_path: Path
+    ask: Callable[..., dict[str, Any]], tools: Tools, tmp_path: Path, answer: tuple[int, bytes]
 ) -> None:
-    """The APK is checked before it gets its name."""
-    tools.verify = (1, b"DOES NOT VERIFY\nERROR: APK Signature Scheme v2 signer #1: digest mismatch")
+    """The APK is checked before it gets its name; a tool that is content and names no scheme has found nothing."""
+    tools.verify = answer
     with pytest.raises(ConversionError, match="does not verify"):
         ask()
     assert not (tmp_path / "app.apk").exists()
