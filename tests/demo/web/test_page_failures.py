@@ -241,3 +241,31 @@ def test_a_model_without_a_contract_runs_and_says_what_is_assumed(
         assert "not available" in live_page.text(bare, "golden")
         live_page.choose_file(bare, _picture(tmp_path / "a.png", live_page.COLOURS["blue"]))
         _wait_label(bare, "class 2")
+
+
+def test_a_browser_that_lacks_something_is_told_so(bare: browser.Browser, site: Site) -> None:
+    """By the name of what it lacks (taken away by the test), not by a script that stops half-way."""
+    script = bare.ask("Page.addScriptToEvaluateOnNewDocument", source="delete window.OffscreenCanvas")
+    bare.open(site.url)
+    assert "OffscreenCanvas" in _wait_notice(bare, "old-browser")
+    bare.ask("Page.removeScriptToEvaluateOnNewDocument", identifier=script["identifier"])
+
+
+def test_a_page_that_is_not_secure_classifies_files_and_says_what_the_camera_needs(tmp_path: Path) -> None:
+    """Plain http by another name than localhost: no camera, no hashes, no threads, no service worker; golden vectors hold."""
+    rules = "--host-resolver-rules=MAP demo.test 127.0.0.1"
+    with (
+        live_page.served(live_page.write_model(tmp_path), host="0.0.0.0") as site,  # noqa: S104
+        browser.start(tmp_path / "profile", rules) as page,
+    ):
+        page.open(f"http://demo.test:{site.server.port}/")
+        live_page.wait_ready(page)
+        assert page.run("isSecureContext") is False
+        assert page.run("edgeEffnet.state.engine.variant.threads") == 1
+        assert "3 of 3 equal" in live_page.text(page, "golden")
+        assert "no hashes outside https" in live_page.text(page, "golden")
+        live_page.wait(lambda: page.run("edgeEffnet.state.offline").startswith("no:"), "the word on offline")
+        _start_camera(page)
+        assert "--https" in _wait_notice(page, "not-secure")
+        live_page.choose_file(page, _picture(tmp_path / "a.png", live_page.COLOURS["green"]))
+        _wait_label(page, "green")

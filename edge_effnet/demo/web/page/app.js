@@ -113,7 +113,7 @@ export function about() {
     ["Engine", `LiteRT.js ${model.litert?.version ?? ""}, ${variant.name} WebAssembly`],
     ["Threads", `${variant.threads}; ${variant.reason}`],
     ["Golden vectors", state.golden],
-    ["Works without the server", state.offline],
+    ["Offline", state.offline],
     ["Page", `edge-effnet ${model.version ?? ""}`],
     .../** @type {[string, string][]} */ (notes.map((note) => ["Note", note])),
   ]);
