@@ -48,7 +48,7 @@ class BenchmarkActivity : Activity() {
     }
 
     private fun box(choice: EngineChoice) = CheckBox(this).apply {
-        val offer = LiteRt.offer(choice)
+        val offer = runtime.offer(choice)
         minHeight = resources.getDimensionPixelSize(R.dimen.touch)
         isEnabled = offer is Offer.Available
         isChecked = choice == Settings(context).engine

@@ -59,9 +59,9 @@ class BenchmarkRun(private val context: Context, private val plan: BenchmarkPlan
     }
 
     private fun open(model: Model, choice: EngineChoice): Engine {
-        val offer = LiteRt.offer(choice)
+        val offer = context.runtime.offer(choice)
         if (offer is Offer.Missing) throw EngineException(context.getString(offer.reason))
-        return LiteRt.open(model, choice)
+        return context.runtime.open(model, choice)
     }
 
     private fun results(
@@ -79,8 +79,8 @@ class BenchmarkRun(private val context: Context, private val plan: BenchmarkPlan
         return choices.map { choice ->
             val fault = failures[choice]
             EngineResult(
-                choice.record, choice.threads, choice.delegate, LiteRt.name, opened[choice]?.initMs, measured[choice],
-                fault?.message, isMissing = LiteRt.offer(choice) is Offer.Missing,
+                choice.record, choice.threads, choice.delegate, context.runtime.name, opened[choice]?.initMs, measured[choice],
+                fault?.message, isMissing = context.runtime.offer(choice) is Offer.Missing,
             )
         }
     }

@@ -11,8 +11,8 @@ class BenchmarkTable(private val context: Context) {
         val rows = found.choices.zip(found.results) { choice, result -> row(context.getString(choice.title), result) }
         val warmth = context.getString(R.string.benchmark_thermal, words(found.before), words(found.after))
         val facts = PhoneFacts.device()
-        val phone = context.getString(R.string.benchmark_phone, facts.manufacturer, facts.model, facts.soc, facts.android, facts.abi)
-        return (rows + listOf("", warmth, phone, context.getString(R.string.benchmark_model, found.loaded.name, LiteRt.name))).joinToString("\n")
+        val phone = listOfNotNull(facts.manufacturer, facts.model, facts.soc, facts.android?.let { "Android $it" }, facts.abi).joinToString(", ")
+        return (rows + listOf("", warmth, phone, context.getString(R.string.benchmark_model, found.loaded.name, context.runtime.name))).joinToString("\n")
     }
 
     private fun row(title: String, result: EngineResult): String {

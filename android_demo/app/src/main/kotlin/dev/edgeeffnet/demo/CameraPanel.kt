@@ -70,7 +70,7 @@ class CameraPanel(
     /** Names what runs. */
     fun show(loaded: LoadedModel, engine: Engine) {
         engines.select(engine.choice)
-        whatRuns.text = activity.getString(R.string.what_runs, loaded.name, activity.getString(engine.choice.title), LiteRt.name)
+        whatRuns.text = activity.getString(R.string.what_runs, loaded.name, activity.getString(engine.choice.title), activity.runtime.name)
     }
 
     /**
@@ -81,8 +81,11 @@ class CameraPanel(
     fun show(result: LiveResult, cameraPerSecond: Double?) {
         results.show(result.top)
         times.text = activity.getString(
-            R.string.times, cameraPerSecond ?: 0.0, result.lookedAtPerSecond ?: 0.0,
+            R.string.times, rate(cameraPerSecond), rate(result.lookedAtPerSecond),
             result.preprocessMs, result.inferenceMs, result.inferenceP90Ms,
         )
     }
+
+    private fun rate(perSecond: Double?): String =
+        if (perSecond == null) activity.getString(R.string.rate_unknown) else activity.getString(R.string.rate, perSecond)
 }

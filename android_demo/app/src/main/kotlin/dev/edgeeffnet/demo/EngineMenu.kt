@@ -28,7 +28,7 @@ class EngineMenu(private val spinner: Spinner, private val onChosen: (EngineChoi
         android.R.layout.simple_spinner_item,
         choices.map { context.getString(it.title) },
     ) {
-        private val offers = choices.map(LiteRt::offer)
+        private val offers = choices.map(context.runtime::offer)
 
         init {
             setDropDownViewResource(android.R.layout.simple_spinner_dropdown_item)

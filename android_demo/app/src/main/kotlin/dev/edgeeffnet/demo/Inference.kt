@@ -26,6 +26,7 @@ class Inference(context: Context, private val listener: Listener) {
         fun onResult(result: LiveResult)
     }
 
+    private val runtime = context.runtime
     private val store = ModelStore(context)
     private val settings = Settings(context)
     private val worker = Worker("inference")
@@ -80,7 +81,7 @@ class Inference(context: Context, private val listener: Listener) {
         val running = classifier ?: return
         running.use(null)
         try {
-            val engine = LiteRt.open(loaded!!.model, choice)
+            val engine = runtime.open(loaded!!.model, choice)
             running.use(engine)
             tell { onEngine(engine) }
         } catch (fault: EngineException) {

@@ -96,7 +96,7 @@ class ModelActivity : Activity() {
     private fun checked(loaded: LoadedModel): String {
         val reason = loaded.model.goldenReason
         if (reason != null) return getString(R.string.check_not_available, reason)
-        return LiteRt.open(loaded.model, Settings(this).engine).use { engine ->
+        return runtime.open(loaded.model, Settings(this).engine).use { engine ->
             val results = GoldenCheck(loaded.model).run(PictureReader::decode, engine::run)
             val lines = results.mapIndexed { index, result -> line(index, result, loaded.model.labels) }
             val verdict = if (results.all { it.isGood }) R.string.check_good else R.string.check_bad

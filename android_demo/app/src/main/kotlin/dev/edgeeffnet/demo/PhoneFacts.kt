@@ -3,6 +3,7 @@ package dev.edgeeffnet.demo
 import android.content.Context
 import android.os.Build
 import android.os.PowerManager
+import android.os.Process
 import edgeeffnet.core.DeviceFacts
 import edgeeffnet.core.ThermalState
 import java.text.SimpleDateFormat
@@ -19,7 +20,7 @@ object PhoneFacts {
         android = told(Build.VERSION.RELEASE),
         sdk = Build.VERSION.SDK_INT,
         build = told(Build.FINGERPRINT),
-        abi = Build.SUPPORTED_ABIS.firstOrNull(),
+        abi = (if (Process.is64Bit()) Build.SUPPORTED_64_BIT_ABIS else Build.SUPPORTED_32_BIT_ABIS).firstOrNull(), // of this app
         abis = Build.SUPPORTED_ABIS.toList(),
         cores = java.lang.Runtime.getRuntime().availableProcessors(),
         machine = told(System.getProperty("os.arch")),

@@ -93,7 +93,7 @@ class PictureActivity : Activity() {
     private fun answer(picture: GalleryPicture): () -> Unit {
         val loaded = ModelStore(this).load()
         val model = loaded.model
-        LiteRt.open(model, settings.engine).use { engine ->
+        runtime.open(model, settings.engine).use { engine ->
             val begun = System.nanoTime()
             val input = Preparer(model).input(picture.pixels)
             val prepared = System.nanoTime()
