@@ -123,19 +123,43 @@ pack() {
   say "· $1: $(stat -c %s "$1") bytes, sha256 $(sha256sum "$1" | cut -d' ' -f1)"
 }
 
-# with_model MODEL OUT: the model stored as it is, signed with a key that is made once and is good for nothing but trying.
+# debug_key: made once, in the place where `edge-effnet demo android` looks too, so that either's APK installs over the other's.
+debug_key() {
+  local key=$CACHE/android/debug.p12
+  if [ ! -f "$key" ]; then
+    mkdir -p "$CACHE/android"
+    keytool -genkeypair -storetype PKCS12 -keystore "$WORK/debug.p12" -storepass:env EDGE_EFFNET_DEBUG_PASSWORD -alias debug \
+      -dname 'CN=Android Debug' -keyalg RSA -keysize 2048 -validity 10950 >/dev/null 2>&1 || die "keytool made no debug key" "" 3
+    chmod 600 "$WORK/debug.p12"
+    mv "$WORK/debug.p12" "$key"
+  fi
+  printf '%s' "$key"
+}
+
+# contract_beside MODEL: the contract beside it, when it is of this file or the model has none inside.
+contract_beside() {
+  local contract=${1%.tflite}.contract.json
+  [ -f "$contract" ] || return 0
+  if ! grep -q edge_effnet_contract "$1" || grep -q "$(sha256sum "$1" | cut -d' ' -f1)" "$contract"; then printf '%s' "$contract"; else
+    say "! $contract is of another file and is left out"
+  fi
+}
+
+# with_model MODEL OUT: the model stored as it is, signed with a key that is good for nothing but trying.
 with_model() {
-  local key=$BUILD/debug.p12 contract=${1%.tflite}.contract.json
-  export EDGE_EFFNET_DEBUG_PASS=android
+  local key contract
+  export EDGE_EFFNET_DEBUG_PASSWORD=android
+  key=$(debug_key)
+  contract=$(contract_beside "$1")
   mkdir -p "$WORK/model/assets"
   cp "$1" "$WORK/model/assets/model.tflite"
-  if [ -f "$contract" ]; then cp "$contract" "$WORK/model/assets/model.contract.json"; fi
+  [ -z "$contract" ] || cp "$contract" "$WORK/model/assets/model.contract.json"
+  find "$WORK/model" -exec touch -d '1980-01-01 00:00' {} +
   cp "$OUT" "$WORK/unaligned.apk"
   (cd "$WORK/model" && zip -q -X -D -0 "$WORK/unaligned.apk" assets/*)
   "$(tool zipalign)" -f 16384 "$WORK/unaligned.apk" "$WORK/unsigned.apk"
-  [ -f "$key" ] || keytool -genkeypair -storetype PKCS12 -keystore "$key" -storepass:env EDGE_EFFNET_DEBUG_PASS -alias debug \
-    -dname 'CN=Android Debug' -keyalg RSA -keysize 2048 -validity 10950 >/dev/null 2>&1
-  "$(tool apksigner)" sign --v1-signing-enabled false --ks "$key" --ks-pass env:EDGE_EFFNET_DEBUG_PASS --ks-key-alias debug --out "$WORK/app.apk" "$WORK/unsigned.apk"
+  "$(tool apksigner)" sign --v1-signing-enabled false --ks "$key" --ks-pass env:EDGE_EFFNET_DEBUG_PASSWORD --ks-key-alias debug \
+    --out "$WORK/app.apk" "$WORK/unsigned.apk"
   mv "$WORK/app.apk" "$2"
   say "· $2: $(stat -c %s "$2") bytes, signed with a debug key: it can be installed and not published"
 }

@@ -5,7 +5,8 @@ export TZ=UTC LC_ALL=C.UTF-8
 TOOLS=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 PROJECT=$(dirname "$TOOLS")
 BUILD=$PROJECT/build
-DEPS=${EDGE_EFFNET_ANDROID_DEPS:-${XDG_CACHE_HOME:-$HOME/.cache}/edge-effnet/android-tools}
+CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/edge-effnet
+DEPS=${EDGE_EFFNET_ANDROID_DEPS:-$CACHE/android-tools}
 LOCK=$TOOLS/lock.txt
 
 say() { printf '%s\n' "$*" >&2; }

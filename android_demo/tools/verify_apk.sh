@@ -85,7 +85,7 @@ golden() {
 }
 
 check 'the signature (apksigner, scheme v2)' signature
-aapt2 dump badging "$APK" >"$WORK/badging"
+aapt2 dump badging "$APK" >"$WORK/badging" || die "this is no APK: $APK" "" 4
 check "the package $(from_gradle namespace)" badging "^package: name='$(from_gradle namespace)'"
 check "runs from API $(from_gradle minSdk)" badging "^sdkVersion:'$(from_gradle minSdk)'"
 check "made for API $(from_gradle targetSdk)" badging "^targetSdkVersion:'$(from_gradle targetSdk)'"
