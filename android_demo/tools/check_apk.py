@@ -7,6 +7,8 @@ References:
     ELF-64 and ELF-32 program headers: `man 5 elf`. Zip: APPNOTE.TXT 4.3.7, local file header.
 """
 
+# ruff: noqa: INP001 - a script of the Gradle project, not a package
+
 from __future__ import annotations
 
 import struct
@@ -60,7 +62,9 @@ def main(apk: str) -> int:
             if entry.filename.endswith(".so"):
                 least = min(segment_alignments(archive.read(entry)))
                 more = f", segments aligned to {least}" + ("" if least >= PAGE else f" (less than {PAGE})")
-            print(f"{'ok   ' if rest == 0 else 'WRONG'} {entry.filename}: stored, offset mod {PAGE} = {rest}{more}")
+            print(
+                f"{'ok   ' if rest == 0 else 'WRONG'} {entry.filename}: stored, offset mod {PAGE} = {rest}{more}"
+            )
     return 4 if wrong else 0
 
 

@@ -8,6 +8,8 @@ References:
     ResTable_type, ResTable_entry in frameworks/base/libs/androidfw/include/androidfw/ResourceTypes.h
 """
 
+# ruff: noqa: INP001 - a script of the Gradle project, not a package
+
 from __future__ import annotations
 
 import struct
@@ -105,7 +107,11 @@ def plain_table(data: bytes) -> bytes:
         sys.exit("plain_resources.py: no resource table")
     parts = list(chunks(data, header, size))
     # The table has seven packages of that id; the first is the framework, the others are of a few hundred names each.
-    packages = [part for part in parts if part[0] == PACKAGE and struct.unpack_from("<I", part[2], 8)[0] == FRAMEWORK_ID]
+    packages = [
+        part
+        for part in parts
+        if part[0] == PACKAGE and struct.unpack_from("<I", part[2], 8)[0] == FRAMEWORK_ID
+    ]
     pool = b"".join(part for kind, _, part in parts if kind != PACKAGE)
     body = pool + plain_package(packages[0][2], packages[0][1])
     return struct.pack("<HHII", TABLE, 12, 12 + len(body), 1) + body
