@@ -132,6 +132,27 @@ def test_a_camera_that_goes_away_is_explained_and_comes_back(seeing: browser.Bro
     live_page.wait_frames(seeing, 3)
 
 
+def test_every_word_of_the_browser_about_a_camera_has_an_explanation(
+    seeing: browser.Browser, site: Site
+) -> None:
+    """Refused, absent, taken by another program, unplugged since (said by the test in the browser's place)."""
+    _permit(seeing, site, "denied")
+    _open(seeing, site)
+    for name, code in (
+        ("NotAllowedError", "permission-denied"),
+        ("NotFoundError", "no-camera"),
+        ("NotReadableError", "camera-in-use"),
+        ("OverconstrainedError", "camera-gone"),
+        ("SomethingNewError", "unknown"),
+    ):
+        seeing.run(
+            f"navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('words', {name!r}))"
+        )
+        seeing.run("document.getElementById('notice-close').click()")
+        _start_camera(seeing)
+        assert f"{name}: words" in _wait_notice(seeing, code)
+
+
 _WRONG = {
     "int8 interface": ("wrong-model", "cannot feed int8"),
     "two inputs": ("wrong-model", "takes (1, 32, 32, 3) and"),

@@ -62,7 +62,7 @@ export function fail(/** @type {unknown} */ error, /** @type {(() => void) | nul
 export function setPaused(/** @type {boolean} */ isPaused) {
   state.isPaused = isPaused;
   part("pause").setAttribute("aria-pressed", String(isPaused));
-  part("pause").textContent = isPaused ? "Go on" : "Pause";
+  part("pause").textContent = isPaused ? "Resume" : "Pause";
   if (isPaused) video.pause();
   else if (state.source === "camera" || state.source === "film") video.play().catch(() => {}); // refused: the frame stays
   run();
@@ -92,6 +92,7 @@ export async function changed() {
     const { value } = input(id);
     part(`${id}-value`).textContent = id === "threshold" ? `${Math.round(100 * Number(value))} %` : value;
   }
+  part("results").style.setProperty("--rows", input("top-k").value); // room for all: what is below does not jump
   part("stage").classList.toggle("mirrored", input("mirror").checked);
   if (state.engine !== null && looper.figures.looked > 0 && (state.isPaused || state.source === "picture")) {
     showAnswer(await engine.ask("show", settings()));

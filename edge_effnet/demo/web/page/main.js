@@ -85,6 +85,7 @@ function wire() {
   part("notice-single").onclick = () => location.assign("?threads=1");
   part("notice-close").onclick = hideError;
   document.addEventListener("visibilitychange", run);
+  addEventListener("unhandledrejection", ({ reason }) => fail(reason, () => location.reload())); // nothing fails in silence
   watchFrames(video, (time, presented) => looper.frame(time, presented));
   setInterval(async () => {
     if (!document.hidden) part("offline").hidden = (await freshFacts()) !== null;

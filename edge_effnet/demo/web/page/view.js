@@ -99,12 +99,14 @@ export function showSpeed(figures, isLive) {
   part("preprocess-p90").textContent = number(preprocess?.p90);
   part("captured").textContent = number(isLive ? figures.captured.perSecond() : null);
   part("looked").textContent = number(isLive ? figures.answered.perSecond() : null);
-  part("frames").textContent = String(inference?.n ?? 0);
+  const n = inference?.n ?? 0;
+  part("frames").textContent = n === 0 ? "No frames yet." : `Medians of the last ${n === 1 ? "frame" : `${n} frames`}; below them the ninetieth percentile.`;
 }
 
 /** Which kind of source the stage shows. @param {"none" | "video" | "still"} kind */
 export function showStage(kind) {
   part("welcome").hidden = kind !== "none";
+  part("controls").hidden = kind === "none";
   part("stage").classList.toggle("empty", kind === "none");
   part("video").hidden = kind !== "video";
   part("still").hidden = kind !== "still";
