@@ -66,9 +66,9 @@ RULES
 manifest() { grep -Eq "$1" "$WORK/manifest" || { cat "$WORK/manifest" && return 1; }; }
 
 # What the manifest names must have outlived the shrinking.
-activities() {
+classes_of_manifest() {
   local name names
-  names=$(grep -A 12 'E: activity' "$WORK/manifest" | sed -nE 's/.*android:name\(0x01010003\)="([^"]+)".*/\1/p' | grep -v '^android\.' | sort -u)
+  names=$(awk '/ E: / { ours = $2 == "activity" || $2 == "application" } ours && /android:name\(/ { split($0, part, "\""); print part[2] }' "$WORK/manifest")
   [ -n "$names" ] || return 1
   for name in $names; do
     grep -qF "Class descriptor  : 'L${name//./\/};'" "$WORK/classes" || { echo "$name is not in the code" && return 1; }
@@ -100,7 +100,7 @@ grep -E '\.so|\.tflite' "$WORK/log" | sed 's/^/      /' >&2
 unzip -q -o "$APK" classes.dex 'assets/*' -d "$WORK" 2>/dev/null || true
 check 'the code can be disassembled (dexdump)' dexdump -d "$WORK/classes.dex"
 dexdump "$WORK/classes.dex" >"$WORK/classes" 2>/dev/null || true
-check 'every activity of the manifest is in the code' activities
+check 'every class that the manifest names is in the code' classes_of_manifest
 check 'none of Java that Android 7 lacks' newer_java
 # Debian's enjarify starts the first python3 of the path with Debian's modules.
 check 'DEX back to class files (enjarify)' env PATH=/usr/bin:/bin enjarify -f "$WORK/classes.dex" -o "$WORK/apk.jar"
