@@ -11,16 +11,17 @@ from edge_effnet.artifacts import atomic_output, check_output, sha256_of_file
 from edge_effnet.demo.android.archive import PAGE_BYTES, add_entries, check_entries
 from edge_effnet.demo.android.base import find_base
 from edge_effnet.demo.android.install import find_device, install
+from edge_effnet.demo.android.keys import debug_key, given_key
 from edge_effnet.demo.android.payload import read_payload
-from edge_effnet.demo.android.sign import debug_key, given_key, sign, verify
+from edge_effnet.demo.android.sign import sign, verify
 from edge_effnet.demo.android.sources import check_project, find_sources, write_project
 from edge_effnet.errors import EnvironmentFault, UsageError
 from edge_effnet.process import run_program
 
 if TYPE_CHECKING:
     from edge_effnet.demo.android.base import Base
+    from edge_effnet.demo.android.keys import Key
     from edge_effnet.demo.android.payload import Payload
-    from edge_effnet.demo.android.sign import Key
     from edge_effnet.process import Runner
     from edge_effnet.progress import Reporter
     from edge_effnet.runtimes.adb import Device

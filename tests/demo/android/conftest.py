@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Keep keys and built APKs out of the user's cache."""
     folder = tmp_path / "cache"
-    for name in ("base", "sign"):
+    for name in ("base", "keys"):
         monkeypatch.setattr(f"edge_effnet.demo.android.{name}.user_cache", lambda part: folder / part)
     assert artifacts.user_cache("android") != folder / "android"
     return folder
@@ -28,7 +28,7 @@ def tools(monkeypatch: pytest.MonkeyPatch) -> Tools:
     """Play apksigner and keytool, also on a machine that has neither."""
     monkeypatch.delenv("ANDROID_HOME", raising=False)
     monkeypatch.delenv("ANDROID_SDK_ROOT", raising=False)
-    monkeypatch.setattr("edge_effnet.demo.android.sign.find_program", lambda name: f"/usr/bin/{name}")
+    monkeypatch.setattr("edge_effnet.demo.android.programs.find_program", lambda name: f"/usr/bin/{name}")
     return Tools()
 
 

@@ -190,7 +190,7 @@ def test_a_missing_tool_is_named_with_its_package(
     ask: Callable[..., dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Exit code 3 and what to install."""
-    monkeypatch.setattr("edge_effnet.demo.android.sign.find_program", lambda name: None)
+    monkeypatch.setattr("edge_effnet.demo.android.programs.find_program", lambda name: None)
     with pytest.raises(EnvironmentFault, match="keytool is not installed") as caught:
         ask()
     assert "apt-get install" in (caught.value.hint or "")
