@@ -49,6 +49,7 @@ def find_tool(name: str, package: str) -> str:
 
 
 def last_line(done: Finished) -> str | None:
-    """Return the last line that a program wrote, where its complaints end."""
-    lines = [line.strip() for line in f"{done.text}\n{done.complaint}".splitlines() if line.strip()]
+    """Return the last line that a program wrote, where its complaints end; Java's stack is left out."""
+    lines = [line.strip() for line in f"{done.text}\n{done.complaint}".splitlines()]
+    lines = [line for line in lines if line and not line.startswith("at ")]
     return lines[-1][:300] if lines else None

@@ -23,10 +23,9 @@ _WORDS: Final = {
     "password was incorrect": "the password is not that of the keystore",
     "does not contain a key": "the keystore has no key of that alias",
     "contains multiple key entries": "the keystore has several keys: name one with --ks-alias",
-    "Unrecognized keystore format": "the file is no keystore",
-    "Invalid keystore format": "the file is no keystore",
+    "SignerParams.loadKeyStoreFromFile": "the file is no keystore, or one of a kind that Java does not read",
 }
-"""What apksigner and Java say about a key -> what it means."""
+"""What apksigner and Java say about a key -> what it means; the first that is found."""
 
 
 @dataclass(frozen=True)

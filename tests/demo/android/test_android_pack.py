@@ -149,7 +149,13 @@ def test_an_output_that_exists_is_kept(
     [
         (b"keystore password was incorrect", UsageError, "not that of the keystore"),
         (b'entry "x" does not contain a key', UsageError, "no key of that alias"),
-        (b"Caused by: something else", EnvironmentFault, "could not sign"),
+        (
+            b"java.io.EOFException\n\tat x.SignerParams.loadKeyStoreFromFile(SignerParams.java:362)",
+            UsageError,
+            "no keystore",
+        ),
+        (b"contains multiple key entries", UsageError, "--ks-alias"),
+        (b"Caused by: something else\n\tat java.base/X", EnvironmentFault, "got: Caused by: something else"),
     ],
 )
 def test_a_failing_signature_leaves_nothing_behind(
