@@ -62,6 +62,9 @@ RULES
   ! grep -vxFf <(grep -v '^#' "$TOOLS/newer_names.txt" | cut -f 1) "$WORK/newer"
 }
 
+# Loads, verifies and initialises every class of the APK beside Android 7.0's own classes.
+link_classes() { java "$TOOLS/LinkClasses.java" "$WORK/apk.jar" "$(dep android-all 7.)"; }
+
 # manifest PATTERN
 manifest() { grep -Eq "$1" "$WORK/manifest" || { cat "$WORK/manifest" && return 1; }; }
 
@@ -105,6 +108,8 @@ check 'none of Java that Android 7 lacks' newer_java
 # Debian's enjarify starts the first python3 of the path with Debian's modules.
 check 'DEX back to class files (enjarify)' env PATH=/usr/bin:/bin enjarify -f "$WORK/classes.dex" -o "$WORK/apk.jar"
 check 'none of Android that API 24 lacks, but what newer_names.txt says is asked for first' newer_android
+check "every class of the APK links beside Android 7.0's own" link_classes
+tail -n 1 "$WORK/log" | sed 's/^/      /' >&2
 compile_core "$WORK/core"
 compile_tests "$WORK/tests" "$WORK/core"
 rm -rf "$WORK/core"

@@ -143,6 +143,7 @@ def test_the_whole_way_ends_in_an_apk_that_holds(
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("      equal ") == 3
     assert "square-0.875-bicubic-4px-v1, 3 labels, the first: red" in done.stderr
+    assert " classes, and 0 that do not link" in done.stderr
     assert "WRONG" not in done.stderr
 
 
