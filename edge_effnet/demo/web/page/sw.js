@@ -91,15 +91,17 @@ self.addEventListener("message", (event) => {
   event.waitUntil(answered(event.data).then((answer) => event.ports[0].postMessage(answer)));
 });
 
+/** From the version in use; what it does not have (model.json?fresh, for one) from the server. */
 async function served(request) {
   const index = await current();
-  const found = index === null ? undefined : await (await caches.open(index.name)).match(request, { ignoreVary: true });
+  const options = { ignoreVary: true, ignoreSearch: request.mode === "navigate" }; // ?threads=1 is the same page
+  const found = index === null ? undefined : await (await caches.open(index.name)).match(request, options);
   return found ?? fetch(request);
 }
 
 self.addEventListener("fetch", (event) => {
   const { request } = event;
   const url = new URL(request.url);
-  if (request.method !== "GET" || url.origin !== self.location.origin || url.search === "?fresh") return;
+  if (request.method !== "GET" || url.origin !== self.location.origin) return;
   event.respondWith(served(request));
 });
