@@ -93,6 +93,21 @@ def test_a_film_file_plays_and_gives_what_the_native_runtime_gives(
     assert _frames_equal(page, LocalModel(model, "xnnpack")) >= _FRAMES - 2
 
 
+def test_the_page_answers_while_the_model_runs(page: browser.Browser) -> None:
+    """Sixty runs in the worker: the page's own timers go on meanwhile; they would stand still if it ran them itself."""
+    page.run("document.getElementById('pause').click()")
+    ticks = page.run("""(async () => {
+      let ticks = 0;
+      const timer = setInterval(() => { ticks += 1; }, 10);
+      document.getElementById('benchmark').click();
+      while (document.getElementById('benchmark').disabled) await new Promise(done => setTimeout(done, 5));
+      clearInterval(timer);
+      return ticks;
+    })()""")
+    assert ticks >= 10
+    assert page.run("edgeEffnet.state.benchmark.runs") == 50
+
+
 def test_the_latency_is_reported_beside_the_native_one(
     page: browser.Browser, model: Path, record_property: pytest.RecordProperty
 ) -> None:

@@ -4,7 +4,9 @@
 // in the modules that it imports.
 "use strict";
 
-const tasks = import("./tasks.js");
+const tasks = import("./tasks.js").catch((error) => {
+  throw Object.assign(error, { code: "engine" });
+});
 /** The task at work: one at a time, in the order of asking. */
 let turn = Promise.resolve();
 
