@@ -8,10 +8,11 @@ import shutil
 import socket
 import subprocess
 import time
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 NAMES = ("firefox-esr", "firefox")
@@ -77,15 +78,15 @@ class Firefox:
 
 
 @contextlib.contextmanager
-def start(profile: Path) -> Iterator[Firefox]:
-    """Start a browser with an empty profile and a camera that is allowed; it ends with the block."""
+def start(profile: Path, preferences: Mapping[str, bool] = MappingProxyType({})) -> Iterator[Firefox]:
+    """Start a browser with an empty profile, a camera that is allowed and more settings; it ends with the block."""
     program = find()
     assert program is not None
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     profile.mkdir()
-    chosen = {**_PREFERENCES, "marionette.port": port}
+    chosen = {**_PREFERENCES, **preferences, "marionette.port": port}
     (profile / "user.js").write_text(
         "".join(f"user_pref({json.dumps(k)}, {json.dumps(v)});\n" for k, v in chosen.items())
     )

@@ -63,3 +63,16 @@ def test_the_golden_vectors_of_a_float_model_hold(page: firefox.Firefox, tmp_pat
         page.open(site.url)
         live_page.wait_ready(page)
         assert live_page.text(page, "golden").startswith("3 of 3 equal")
+
+
+def test_without_relaxed_simd_it_takes_the_compatible_variant_and_says_so(tmp_path: Path) -> None:
+    """As in browsers of some years ago: one thread, the same answers."""
+    with (
+        live_page.served(live_page.write_model(tmp_path)) as site,
+        firefox.start(tmp_path / "profile", {"javascript.options.wasm_relaxed_simd": False}) as page,
+    ):
+        page.open(site.url)
+        live_page.wait_ready(page)
+        assert page.run("edgeEffnet.state.engine.variant.name") == "compat"
+        assert "lacks relaxed SIMD" in live_page.text(page, "about")
+        assert live_page.text(page, "golden").startswith("3 of 3 equal")
