@@ -9,7 +9,7 @@ STAMP := $(VENV)/.installed
 help:
 	@echo "make quickstart    install, then convert and measure the embedded demo network (first use: minutes of download)"
 	@echo "make test          lint, types, tests and the quickstart: what CI runs"
-	@echo "make runtimes      tflite-runtime, emulated arm64 cores, LiteRT.js and the Android build's parts (user cache, 650 MB)"
+	@echo "make runtimes      tflite-runtime, emulated arm64 cores, LiteRT.js and the Android build's parts (user cache, 730 MB)"
 	@echo "make android       build the Android demo without a model and check it (Java 17, Maven, Debian's aapt2 and apksigner)"
 	@echo "make wheel         the wheel, with LiteRT.js and the Android demo inside"
 	@echo "make test-slow     the tests that take minutes"
