@@ -29,6 +29,11 @@ android {
         noCompress += listOf("tflite")
     }
 
+    // The tests run the screens on Android's own code: test_app.sh does so without Gradle.
+    testOptions {
+        unitTests.isIncludeAndroidResources = true
+    }
+
     compileOptions {
         sourceCompatibility = JavaVersion.VERSION_1_8
         targetCompatibility = JavaVersion.VERSION_1_8
@@ -45,4 +50,6 @@ dependencies {
     implementation(project(":core"))
     implementation(libs.litert)
     implementation(libs.litert.gpu)
+    testImplementation(libs.junit)
+    testImplementation(libs.robolectric)
 }

@@ -22,6 +22,7 @@ class CameraActivity : Activity(), Inference.Listener, DisplayManager.DisplayLis
     private var feed: CameraFeed? = null
     private var isInFront = false
     private var hasAsked = false
+    private var isAsking = false
 
     override fun onCreate(state: Bundle?) {
         super.onCreate(state)
@@ -66,7 +67,10 @@ class CameraActivity : Activity(), Inference.Listener, DisplayManager.DisplayLis
         super.onStop()
     }
 
-    override fun onRequestPermissionsResult(request: Int, permissions: Array<String>, results: IntArray) = startCamera()
+    override fun onRequestPermissionsResult(request: Int, permissions: Array<String>, results: IntArray) {
+        isAsking = false
+        startCamera()
+    }
 
     /** Starts the camera if all that it takes is there; says what is missing if the user can do something about it. */
     private fun startCamera() {
@@ -92,13 +96,19 @@ class CameraActivity : Activity(), Inference.Listener, DisplayManager.DisplayLis
     }
 
     private fun askForCamera() = when {
+        isAsking -> Unit // the system's question is on its way
         !hasAsked -> {
-            hasAsked = true
             stage.say(getString(R.string.camera_why))
-            permission.ask()
+            ask()
         }
-        permission.mayAskAgain -> stage.say(getString(R.string.camera_why), R.string.allow_camera, permission::ask)
+        permission.mayAskAgain -> stage.say(getString(R.string.camera_why), R.string.allow_camera, ::ask)
         else -> stage.say(getString(R.string.camera_refused), R.string.open_settings, permission::openSettings)
+    }
+
+    private fun ask() {
+        hasAsked = true
+        isAsking = true
+        permission.ask()
     }
 
     private fun stopCamera() {

@@ -15,8 +15,10 @@ class Worker(name: String) {
 
     /** Does last things, ends the thread, and waits for that, but not for ever. */
     fun end(last: () -> Unit = {}) {
-        handler.post(last)
-        quit()
+        handler.post {
+            last()
+            quit()
+        }
         join()
     }
 
