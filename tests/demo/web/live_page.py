@@ -182,7 +182,7 @@ def choose_file(page: browser.Browser, path: Path) -> None:
     """Open a file as a user would."""
     root = page.ask("DOM.getDocument")["root"]["nodeId"]
     node = page.ask("DOM.querySelector", nodeId=root, selector="#file")["nodeId"]
-    page.ask("DOM.setFileInputFiles", nodeId=node, files=[str(path)])
+    page.ask("DOM.setFileInputFiles", nodeId=node, files=[str(path.resolve())])
 
 
 def bad_words(page: browser.Browser) -> list[Any]:
