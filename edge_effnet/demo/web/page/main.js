@@ -43,7 +43,7 @@ async function load() {
   const hash = await sha256(new Uint8Array(bytes));
   if (hash !== null && hash !== state.model.served_sha256) throw new PageError("changed-model", hash);
   const sidecar = state.model.sidecar ? await fetched("contract.json") : null;
-  const asked = Number(new URLSearchParams(location.search).get("threads"));
+  const asked = Math.max(0, Math.trunc(Number(new URLSearchParams(location.search).get("threads")))); // NaN counts as not asked
   const request = { bytes, sidecar, base: new URL("litert/", location.href).href, threads: asked || state.model.threads || null };
   state.engine = await engine.load(request, sidecar === null ? [bytes] : [bytes, sidecar]);
 }
