@@ -22,7 +22,7 @@ _EVERYTHING = """
 document.querySelectorAll('details').forEach(one => one.open = true);
 for (const id of ['notice', 'offline', 'camera-field', 'flip', 'notice-single', 'benchmark-result']) document.getElementById(id).hidden = false;
 document.getElementById('notice-what').textContent = 'The camera is blocked.';
-document.getElementById('notice-todo').textContent = 'Allow it for this page.';
+document.getElementById('notice-remedy').textContent = 'Allow it for this page.';
 document.getElementById('notice-detail').textContent = 'NotAllowedError: ' + 'Permission'.repeat(30);
 document.getElementById('camera').append(new Option('A camera with a rather long name (0c45:6366) of some maker', 'x'));
 document.getElementById('benchmark-text').textContent = 'min 6.3 ms, p50 7.1 ms, p90 9.2 ms of 50 runs';

@@ -52,11 +52,11 @@ export function cameraError(/** @type {unknown} */ error) {
  * The sentences for a failure.
  *
  * @param {unknown} error
- * @returns {{code: string, what: string, todo: string, detail: string}}
+ * @returns {{code: string, what: string, remedy: string, detail: string}}
  */
 export function explained(error) {
   const { code = "unknown", message = String(error) } = /** @type {{code?: string, message?: string}} */ (error ?? {});
   const known = code in TABLE ? code : "unknown";
-  const [what, todo] = TABLE[known];
-  return { code: known, what, todo, detail: message };
+  const [what, remedy] = TABLE[known];
+  return { code: known, what, remedy, detail: message };
 }

@@ -119,9 +119,9 @@ export function showStage(kind) {
 
 /** Explain a failure. @param {unknown} error @param {boolean} canRepeat whether trying again may help */
 export function showError(error, canRepeat) {
-  const { code, what, todo, detail } = explained(error);
+  const { code, what, remedy, detail } = explained(error);
   part("notice-what").textContent = what;
-  part("notice-todo").textContent = todo;
+  part("notice-remedy").textContent = remedy;
   part("notice-detail").textContent = detail;
   part("notice-again").hidden = !canRepeat;
   part("notice-single").hidden = code !== "engine-stalled";
