@@ -22,6 +22,7 @@ class BenchmarkJson(
             "app" to app,
             "thermal" to listOf(linkedMapOf("before" to before.record(), "after" to after.record())),
             "notes" to model.notes,
+            "delegation" to "not told: the runtime's Java interface does not say which operators a delegate took",
         )
         return JsonWriter.write(
             linkedMapOf(

@@ -59,8 +59,8 @@ class ModelStore(private val context: Context) {
             val contract = contracts.firstOrNull()?.let { copied(it, "new.contract.json") }
             Model.read(mapped(model), contract?.let(::mapped)) // refuses what cannot be used, before anything is replaced
             forget()
-            contract?.renameTo(pickedContract)
-            model.renameTo(picked)
+            val isKept = (contract?.renameTo(pickedContract) ?: true) && model.renameTo(picked)
+            if (!isKept) throw ModelException(context.getString(R.string.pick_not_kept))
             settings.pickedName = nameOf(models[0])
             return load()
         } finally {
