@@ -36,6 +36,7 @@ ALLOWED: dict[str, set[str]] = {
     "inspect": BASE,
     "model_contract": BASE | {"inspect", "preprocessing"},
     "activation_map": {"errors", "inspect", "model_contract"},
+    "model_bytes": set(),
     "calibrate": BASE | {"images"},
     "models": BASE | {"variants"},
     "train": BASE | {"models", "calibrate", "images"},
@@ -50,6 +51,7 @@ ALLOWED: dict[str, set[str]] = {
         "images",
         "model_contract",
         "activation_map",
+        "model_bytes",
     },
     "verify": BASE
     | {"models", "calibrate", "quantize", "convert", "inspect", "runtimes", "images", "variants"},
@@ -88,7 +90,7 @@ ALLOWED: dict[str, set[str]] = {
     "bench": BASE | {"process", "environment", "inspect", "runtimes", "variants"},
     "demo": BASE
     | {"process", "inspect", "runtimes", "bench", "images", "preprocessing", "model_contract"}
-    | {"activation_map"},
+    | {"activation_map", "model_bytes"},
     "report": BASE | {"environment", "schemas", "proportions"},
     "config": BASE | {"models", "calibrate", "quantize", "convert", "runtimes", "bench", "report"},
     "chain": BASE | {"config", "process"},

@@ -5,13 +5,12 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING, Any
 
-import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as tfl
 
-from edge_effnet.convert.flatbuffer import aligned, finish
 from edge_effnet.errors import ConversionError
 from edge_effnet.inspect import read_model_bytes
+from edge_effnet.model_bytes import aligned, bytes_from_model
 from edge_effnet.models.keras import import_tensorflow
 from edge_effnet.progress import track
 from edge_effnet.quantize.execute import float_function, input_values
@@ -30,14 +29,13 @@ __all__ = ["tflite_from_converter", "with_metadata"]
 def with_metadata(model: bytes, metadata: dict[str, bytes]) -> bytes:
     """Return a model with named blobs added; buffers stay aligned."""
     content = tfl.ModelT.InitFromPackedBuf(model, 0)
-    content.buffers = [aligned(buffer.data) for buffer in content.buffers]
     content.metadata = list(content.metadata or [])
     for name, blob in metadata.items():
         entry = tfl.MetadataT()
         entry.name, entry.buffer = name, len(content.buffers)
         content.buffers.append(aligned(np.frombuffer(blob, np.uint8)))
         content.metadata.append(entry)
-    return finish(content, flatbuffers.Builder(len(model) + (1 << 16)))
+    return bytes_from_model(content, size_bytes=len(model))
 
 
 def tflite_from_converter(graph: Graph, feed: CalibrationFeed, io: str, reporter: Reporter) -> bytes:

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-import flatbuffers
 import numpy as np
 import numpy.typing as npt
 from ai_edge_litert import schema_py_generated as tfl
 
 from edge_effnet.convert.options import OPERATORS
+from edge_effnet.model_bytes import aligned, bytes_from_model
 
-__all__ = ["ModelWriter", "aligned", "finish"]
+__all__ = ["ModelWriter"]
 
-_ALIGNMENT_BYTES = 16
-_FILE_IDENTIFIER = b"TFL3"
 _SCHEMA_VERSION = 3
 _TYPES: dict[type[np.generic], int] = {
     np.float32: tfl.TensorType.FLOAT32,
@@ -23,36 +21,6 @@ _TYPES: dict[type[np.generic], int] = {
     np.int8: tfl.TensorType.INT8,
     np.uint8: tfl.TensorType.UINT8,
 }
-
-
-class _AlignedBuffer(tfl.BufferT):  # type: ignore[misc]
-    """A buffer on a 16-byte boundary, as the schema asks and the generated writer forgets."""
-
-    def Pack(self, builder: Any) -> Any:  # noqa: N802 - the generated writer calls it by this name
-        offset = None
-        if self.data is not None:
-            data = self.data.tobytes()
-            builder.StartVector(1, len(data), _ALIGNMENT_BYTES)
-            builder.head -= len(data)
-            builder.Bytes[builder.head : builder.head + len(data)] = data
-            offset = builder.EndVector()
-        tfl.BufferStart(builder)
-        if offset is not None:
-            tfl.BufferAddData(builder, offset)
-        return tfl.BufferEnd(builder)
-
-
-def aligned(data: npt.NDArray[Any] | None) -> tfl.BufferT:
-    """Return a buffer that is written on a 16-byte boundary."""
-    buffer = _AlignedBuffer()
-    buffer.data = data
-    return buffer
-
-
-def finish(model: tfl.ModelT, builder: Any) -> bytes:
-    """Write a model's bytes."""
-    builder.Finish(model.Pack(builder), file_identifier=_FILE_IDENTIFIER)
-    return bytes(builder.Output())
 
 
 class ModelWriter:
@@ -163,4 +131,4 @@ class ModelWriter:
             entry = tfl.MetadataT()
             entry.name, entry.buffer = name, self._buffer(np.frombuffer(blob, np.uint8))
             self._model.metadata.append(entry)
-        return finish(self._model, flatbuffers.Builder(1 << 20))
+        return bytes_from_model(self._model)

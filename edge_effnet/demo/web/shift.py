@@ -12,12 +12,11 @@ import struct
 import zipfile
 from typing import Any, Final
 
-import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as tfl
 
 from edge_effnet.errors import DataError
-from edge_effnet.inspect.graph import FILE_IDENTIFIER
+from edge_effnet.model_bytes import bytes_from_model
 
 __all__ = ["with_uint8_borders"]
 
@@ -33,29 +32,11 @@ _DAMAGE: Final = (
 """What the generated reader and writer raise over parts of a file that `inspect` has no need to look at."""
 
 _SHIFT: Final = 128
-_ALIGNMENT_BYTES: Final = 16
 _QUANTIZE_VERSION: Final = 2
 """The first that takes int8 and uint8."""
 
 _MAX_ARCHIVE_BYTES: Final = 32 << 20
 """Unpacked, all files together; a contract with golden vectors has 0.3 MB."""
-
-
-class _AlignedBuffer(tfl.BufferT):  # type: ignore[misc]
-    """A buffer on a 16-byte boundary, as the schema asks and the generated writer forgets."""
-
-    def Pack(self, builder: Any) -> Any:  # noqa: N802 - the generated writer calls it by this name
-        place = None
-        if self.data is not None and len(self.data):
-            content = np.asarray(self.data, np.uint8).tobytes()
-            builder.StartVector(1, len(content), _ALIGNMENT_BYTES)
-            builder.head -= len(content)
-            builder.Bytes[builder.head : builder.head + len(content)] = content
-            place = builder.EndVector()
-        tfl.BufferStart(builder)
-        if place is not None:
-            tfl.BufferAddData(builder, place)
-        return tfl.BufferEnd(builder)
 
 
 def with_uint8_borders(content: bytes, *, source: str) -> bytes:
@@ -71,7 +52,7 @@ def with_uint8_borders(content: bytes, *, source: str) -> bytes:
     try:
         model = tfl.ModelT.InitFromObj(tfl.Model.GetRootAs(content, 0))
         _shift_borders(model, source)
-        written = _written(model, len(content))
+        written = bytes_from_model(model, size_bytes=len(content))
     except _DAMAGE as error:
         raise DataError(
             f"damaged model: it cannot be written anew ({type(error).__name__})",
@@ -103,14 +84,6 @@ def _shift_borders(model: Any, source: str) -> None:
 
 def _int8(graph: Any, indices: Any) -> list[int]:
     return sorted({int(index) for index in indices if graph.tensors[index].type == tfl.TensorType.INT8})
-
-
-def _written(model: Any, size_bytes: int) -> bytes:
-    for buffer in model.buffers:
-        buffer.__class__ = _AlignedBuffer
-    builder = flatbuffers.Builder(size_bytes + (1 << 16))
-    builder.Finish(model.Pack(builder), file_identifier=FILE_IDENTIFIER)
-    return bytes(builder.Output())
 
 
 def _quantize_code(model: Any) -> int:
