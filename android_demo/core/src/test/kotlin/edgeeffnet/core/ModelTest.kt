@@ -67,6 +67,20 @@ class ModelTest {
         }
     }
 
+    /** An entry that claims more bytes than the file has costs the names, not the model. */
+    @Test
+    fun anEntryThatIsTooLongCostsOnlyTheNames() {
+        val bytes = Golden.bytes("zip_float32.tflite")
+        val entry = String(bytes, Charsets.ISO_8859_1).lastIndexOf("PK\u0001\u0002")
+        for (claimed in listOf(bytes.size, Int.MAX_VALUE, -1)) {
+            for (field in listOf(20, 24)) {
+                val changed = bytes.copyOf()
+                ByteBuffer.wrap(changed).order(java.nio.ByteOrder.LITTLE_ENDIAN).putInt(entry + field, claimed)
+                assertEquals("class 0", Model.read(ByteBuffer.wrap(changed)).labels[0])
+            }
+        }
+    }
+
     /** A contract beside the model counts where there is none inside, and is the one that has golden vectors. */
     @Test
     fun theContractBesideCountsWhereThereIsNoneInside() {
