@@ -52,6 +52,7 @@ internal class FilterPlan(preprocessing: Preprocessing, width: Int, height: Int)
 
     override val window = Window(columns.start, rows.start, columns.stop - columns.start, rows.stop - rows.start)
 
+    private val sums = IntArray(3 * if (rowsFirst) window.width else size)
     private val middle = ByteArray(size * 3 * if (rowsFirst) window.width else window.height)
 
     override fun run(from: ByteArray, offset: Int, stride: Int, to: ByteArray) {
@@ -66,6 +67,8 @@ internal class FilterPlan(preprocessing: Preprocessing, width: Int, height: Int)
 
     /** Makes `size` columns of each row: (height, any, 3) -> (height, size, 3). */
     private fun filterColumns(from: ByteArray, offset: Int, stride: Int, height: Int, to: ByteArray) {
+        val weights = columns.weights
+        val counts = columns.counts
         var place = 0
         for (y in 0 until height) {
             val row = offset + y * stride - columns.start * 3
@@ -74,9 +77,9 @@ internal class FilterPlan(preprocessing: Preprocessing, width: Int, height: Int)
                 var red = HALF
                 var green = HALF
                 var blue = HALF
-                val weights = x * columns.width
-                for (tap in weights until weights + columns.counts[x]) {
-                    val weight = columns.weights[tap]
+                val begin = x * columns.width
+                for (tap in begin until begin + counts[x]) {
+                    val weight = weights[tap]
                     red += (from[at].toInt() and 255) * weight
                     green += (from[at + 1].toInt() and 255) * weight
                     blue += (from[at + 2].toInt() and 255) * weight
@@ -91,24 +94,26 @@ internal class FilterPlan(preprocessing: Preprocessing, width: Int, height: Int)
 
     /** Makes `size` rows: (any, width, 3) -> (size, width, 3). */
     private fun filterRows(from: ByteArray, offset: Int, stride: Int, width: Int, to: ByteArray) {
+        val weights = rows.weights
+        val sums = sums
         var place = 0
         for (y in 0 until size) {
-            val top = offset + (rows.first[y] - rows.start) * stride
-            val weights = y * rows.width
-            val end = weights + rows.counts[y]
-            for (x in 0 until width * 3) {
-                var sum = HALF
-                var at = top + x
-                for (tap in weights until end) {
-                    sum += (from[at].toInt() and 255) * rows.weights[tap]
-                    at += stride
-                }
-                to[place++] = code(sum)
+            val begin = y * rows.width
+            sums.fill(HALF, 0, width * 3)
+            // Row by row of the picture, in the order in which it lies in memory.
+            for (tap in 0 until rows.counts[y]) {
+                val weight = weights[begin + tap]
+                val at = offset + (rows.first[y] - rows.start + tap) * stride
+                for (x in 0 until width * 3) sums[x] += (from[at + x].toInt() and 255) * weight
             }
+            for (x in 0 until width * 3) to[place++] = code(sums[x])
         }
     }
 
-    private fun code(sum: Int): Byte = (sum shr Taps.BITS).coerceIn(0, 255).toByte()
+    private fun code(sum: Int): Byte {
+        val value = sum shr Taps.BITS
+        return (if (value < 0) 0 else if (value > 255) 255 else value).toByte()
+    }
 
     private companion object {
         const val HALF = 1 shl (Taps.BITS - 1)
