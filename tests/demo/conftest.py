@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from demo.jvm_core import JvmCore, compile_core
 from runtimes.tiny_models import colour_classifier
 
 if TYPE_CHECKING:
@@ -30,3 +31,9 @@ def colours(tmp_path: Path) -> Callable[..., Path]:
         return path
 
     return write
+
+
+@pytest.fixture(scope="session")
+def jvm(tmp_path_factory: pytest.TempPathFactory) -> JvmCore:
+    """The Android demo's core on this machine's Java, compiled once."""
+    return compile_core(tmp_path_factory.mktemp("jvm"))

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from demo.jvm_core import JvmCore, compile_core
 from demo.web import live_page
 from PIL import Image
 from report import browser
@@ -22,6 +21,8 @@ from edge_effnet.runtimes.litert import LocalModel
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from demo.jvm_core import JvmCore
 
     from edge_effnet.activation_map import ActivationMap
     from edge_effnet.preprocessing import Preprocessing
@@ -101,12 +102,6 @@ def _example(jpeg: Path, folder: Path, native: LocalModel, preprocessing: Prepro
     pixels = pixels_from_image(rgb, preprocessing)
     codes, features = native.run_all(native.input_from_pixels(pixels))
     return Example(jpeg, png, pixels, codes.reshape(-1).astype(int), features)
-
-
-@pytest.fixture(scope="module")
-def jvm(tmp_path_factory: pytest.TempPathFactory) -> JvmCore:
-    """The Android demo's core."""
-    return compile_core(tmp_path_factory.mktemp("jvm"))
 
 
 @pytest.fixture(scope="module")
