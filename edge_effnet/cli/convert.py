@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from edge_effnet.cli.console import TerminalReporter, print_json, print_lines, print_table
+from edge_effnet.cli.options import WITH_FEATURES
 
 if TYPE_CHECKING:
     from edge_effnet.convert import ConvertResult
@@ -58,9 +59,7 @@ def convert(
     target: str = typer.Option(
         None, "--target", help="edgetpu: keep to operators that map best on Coral's Edge TPU."
     ),
-    with_features: bool = typer.Option(
-        False, "--with-features", help="Give out the last feature map too, for class activation maps (demos)."
-    ),
+    with_features: bool = WITH_FEATURES,
     as_json: bool = typer.Option(False, "--json", help="One JSON document on stdout."),
 ) -> None:
     """Convert a model to TensorFlow Lite: build, calibrate, quantise, write, audit."""

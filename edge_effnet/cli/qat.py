@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from edge_effnet.cli.console import TerminalReporter, print_json, print_lines, print_table, resumable
+from edge_effnet.cli.options import WITH_FEATURES
 
 if TYPE_CHECKING:
     from edge_effnet.qat import QatResult
@@ -50,9 +51,7 @@ def qat(
     num_classes: int = typer.Option(None, "--num-classes", help="Outputs. [default: the weights']"),
     resolution: int = typer.Option(None, "--resolution", help="Side of the input in pixels."),
     activation: str = typer.Option(None, "--activation", help="swish, hard_swish, relu6 or relu."),
-    with_features: bool = typer.Option(
-        False, "--with-features", help="Give out the last feature map too, for class activation maps (demos)."
-    ),
+    with_features: bool = WITH_FEATURES,
     output: Path = typer.Option(None, "-o", "--output", help="The .tflite to write."),
     run: Path = typer.Option(None, "--run", help="Run folder. [default: OUTPUT.run]"),
     resume: bool = typer.Option(False, "--resume", help="Go on with the run in the run folder."),
