@@ -12,7 +12,8 @@ The steps, in order, which `Preprocessing.to_record` also writes into ``contract
    YCbCr are converted without colour management; embedded ICC profiles are ignored.
 4. Cut the central square of side ``floor(crop_fraction * short side + 1/2)``. Its offset ``(length - side) / 2`` may end
    in one half, which keeps the cut symmetric: a mirrored picture gives the mirrored square.
-5. Resize the square with an antialiased filter (its support grows with the reduction), clipped to the square.
+5. Resize the square with an antialiased filter (its support grows with the reduction), clipped to the picture, in two
+   passes whose order is ours and not that of the installed Pillow: see `Preprocessing.rows_come_first`.
 """
 
 from __future__ import annotations
@@ -106,12 +107,22 @@ def pixels_from_image(image: Image.Image, preprocessing: Preprocessing) -> Pixel
     rgb = _rgb_from_image(image)
     side = preprocessing.crop_side_px(rgb.width, rgb.height)
     left, top = (rgb.width - side) / 2, (rgb.height - side) / 2
-    square = rgb.resize(
-        (preprocessing.resolution_px, preprocessing.resolution_px),
-        RESAMPLE_FILTERS[preprocessing.resample],
-        box=(left, top, left + side, top + side),
-    )
-    return np.array(square, dtype=np.uint8)
+    return np.array(_resized(rgb, preprocessing, (left, top, left + side, top + side)), dtype=np.uint8)
+
+
+def _resized(
+    rgb: Image.Image, preprocessing: Preprocessing, box: tuple[float, float, float, float]
+) -> Image.Image:
+    """Resize a part of a picture to the model's square, one axis after the other."""
+    size, resample = preprocessing.resolution_px, RESAMPLE_FILTERS[preprocessing.resample]
+    left, top, right, bottom = box
+    if preprocessing.resample == "nearest":  # it picks, and has no passes
+        return rgb.resize((size, size), resample, box=box)
+    if preprocessing.rows_come_first(rgb.width, rgb.height):
+        low = rgb.resize((rgb.width, size), resample, box=(0, top, rgb.width, bottom))
+        return low.resize((size, size), resample, box=(left, 0, right, size))
+    narrow = rgb.resize((size, rgb.height), resample, box=(left, 0, right, rgb.height))
+    return narrow.resize((size, size), resample, box=(0, top, size, bottom))
 
 
 def preprocess_array(rgb: Pixels, preprocessing: Preprocessing) -> Pixels:

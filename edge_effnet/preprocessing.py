@@ -35,6 +35,7 @@ _FIXED_RULES: Final[Mapping[str, Any]] = {
     "alpha_over": "white",
     "crop": "central square, side floor(crop_fraction * short side + 0.5), offset (length - side) / 2",
     "antialias": True,
+    "passes": "columns, then rows, each rounded to 8 bits; rows first where height > max(resolution, 2 * width - resolution)",
 }
 
 
@@ -75,6 +76,13 @@ class Preprocessing:
     def crop_side_px(self, width_px: int, height_px: int) -> int:
         """Return the side of the central square that is cut from a picture of this size."""
         return max(1, math.floor(self.crop_fraction * min(width_px, height_px) + 0.5))
+
+    def rows_come_first(self, width_px: int, height_px: int) -> bool:
+        """Return whether the filter goes over the rows before the columns: for pictures that are much taller than wide.
+
+        That is how Pillow 13 resizes; older versions begin with the columns always, and a few pixels differ.
+        """
+        return height_px > max(self.resolution_px, 2 * width_px - self.resolution_px)
 
     def to_record(self) -> dict[str, Any]:
         """Return what ``contract.json`` says: the three choices and the fixed rules."""

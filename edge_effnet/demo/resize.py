@@ -2,8 +2,7 @@
 
 The filter weights are computed as Pillow computes them, rounded to its 22 bits, and applied in its order: columns
 first, rounded to 8 bits, then rows. Sums are float32 instead of 32-bit integers, so that a value on the edge between
-two codes may fall on the other side: within 1 LSB. Which pass comes first is as in Pillow 13 (older ones begin with the
-columns always), see `_rows_come_first`.
+two codes may fall on the other side: within 1 LSB. Which pass comes first says `Preprocessing.rows_come_first`.
 
 References:
     Pillow, src/libImaging/Resample.c: precompute_coeffs, normalize_coeffs_8bpc.
@@ -181,15 +180,11 @@ class Resizer:
             )
         rows, columns = self._axes(*frame.shape[:2])
         wanted = frame[rows.start : rows.stop, columns.start : columns.stop]
-        if self._rows_come_first(*frame.shape[:2]):
+        height_px, width_px = frame.shape[:2]
+        if self.preprocessing.rows_come_first(width_px, height_px):
             low = rows.apply(np.ascontiguousarray(wanted))
             square = cv2.transpose(columns.apply(np.asarray(cv2.transpose(low), np.uint8)))
         else:
             narrow = columns.apply(np.asarray(cv2.transpose(wanted), np.uint8))
             square = rows.apply(np.asarray(cv2.transpose(narrow), np.uint8))
         return np.asarray(cv2.cvtColor(square, cv2.COLOR_BGR2RGB), np.uint8)
-
-    def _rows_come_first(self, height_px: int, width_px: int) -> bool:
-        """Return whether Pillow 13 filters the rows first, as was found by trying: for pictures that are much taller than wide."""
-        size = self.preprocessing.resolution_px
-        return height_px > max(size, 2 * width_px - size)
