@@ -80,6 +80,11 @@ class Handler(BaseHTTPRequestHandler):
     def _server(self) -> WebServer:
         return cast("WebServer", self.server)
 
+    @property
+    def _target(self) -> str:
+        """What is asked for, as it came: Python folds doubled slashes in ``path``."""
+        return self.requestline.split()[1]
+
     def handle_one_request(self) -> None:
         """Read one request and answer it."""
         self._server.expect(self.connection, IDLE_S)
@@ -102,7 +107,7 @@ class Handler(BaseHTTPRequestHandler):
         if reason is not None:
             self.send_error(*reason)
             return
-        resource = self._server.routes.get(self.path.partition("?")[0])
+        resource = self._server.routes.get(self._target.partition("?")[0])
         if resource is None:
             self.send_error(HTTPStatus.NOT_FOUND)
             return
@@ -130,7 +135,10 @@ class Handler(BaseHTTPRequestHandler):
         """Return why a request is not looked up at all."""
         if self.command not in _METHODS:
             return HTTPStatus.METHOD_NOT_ALLOWED, f"allowed: {', '.join(_METHODS)}"
-        if self.headers.get("Transfer-Encoding") or self.headers.get("Content-Length", "0") != "0":
+        if self.headers.defects:  # the parser leaves out what follows, a length for one
+            return HTTPStatus.BAD_REQUEST, "a header line that is none"
+        lengths = {length.strip() for length in self.headers.get_all("Content-Length", [])}
+        if "Transfer-Encoding" in self.headers or lengths - {"0"}:
             return HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "a request has no body here"
         hosts = self.headers.get_all("Host", [])
         if len(hosts) != 1:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import ipaddress
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
@@ -42,8 +44,6 @@ _ISOLATION: Final = MappingProxyType(
 )
 """Without these a browser has no SharedArrayBuffer, hence no threads."""
 
-_LOCAL_NAMES: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
-
 
 def security_headers(*, isolated: bool) -> Mapping[str, str]:
     """Return the headers that every answer has."""
@@ -55,7 +55,16 @@ def local_host(value: str) -> bool:
     name, colon, port = value.strip().lower().rpartition(":")
     if not colon or value.strip().endswith("]"):
         name, port = value.strip().lower(), "0"
-    return name in _LOCAL_NAMES and port.isascii() and port.isdecimal()
+    return _is_local_name(name) and port.isascii() and port.isdecimal()
+
+
+def _is_local_name(name: str) -> bool:
+    """Return whether a name is this machine's own: localhost or any loopback address, IPv6 in brackets."""
+    is_v6 = name.startswith("[") and name.endswith("]")
+    with contextlib.suppress(ValueError):
+        kind = ipaddress.IPv6Address if is_v6 else ipaddress.IPv4Address
+        return kind(name[1:-1] if is_v6 else name).is_loopback
+    return name == "localhost"
 
 
 def accepts_gzip(value: str) -> bool:
