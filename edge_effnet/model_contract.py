@@ -92,7 +92,7 @@ def find_contract(path: Path, content: bytes, metadata: Mapping[str, bytes]) -> 
 def _parsed(text: bytes, origin: str) -> ModelContract:
     try:
         record = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(f"the contract is not JSON: {error}", got=origin) from error
     if not isinstance(record, dict):
         raise DataError("the contract is not a JSON object", got=origin)
@@ -161,7 +161,8 @@ def labels_from_archive(content: bytes, outputs: int) -> tuple[str, ...] | None:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             for entry in archive.infolist():
                 if entry.filename.endswith(".txt") and entry.file_size <= _MAX_LABELS_BYTES:
-                    lines = archive.read(entry).decode().splitlines()
+                    with archive.open(entry) as stream:  # to the size that is claimed, however much is packed
+                        lines = stream.read(entry.file_size + 1).decode().splitlines()
                     names = tuple(line.strip() for line in lines if line.strip())
                     if len(names) == outputs:
                         return names

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import tracemalloc
 import zipfile
 from typing import TYPE_CHECKING
 
@@ -85,6 +86,7 @@ def test_the_contract_inside_wins(tmp_path: Path) -> None:
         b'{"calibration": {"files_sha256": "ab"}}',
         b'{"preprocessing": {"resolution_px": "many"}}',
         b'{"preprocessing": {"schema": "other/9", "resolution_px": 3}}',
+        b"[" * 100_000,
     ],
 )
 def test_a_contract_that_cannot_be_understood_is_an_error(tmp_path: Path, text: bytes) -> None:
@@ -115,6 +117,23 @@ def test_what_is_no_archive_has_no_labels() -> None:
     damaged = content.replace(b"cat\ndog", b"cat\xffdog")
     for bad in (b"", b"TFL3", content[:-10], damaged):
         assert labels_from_archive(bad, 2) is None
+
+
+def test_a_bomb_in_the_archive_is_not_unpacked() -> None:
+    """Its directory says 4 bytes; what is packed has 64 MiB."""
+    content = bytearray(_archive({}))
+    stream = io.BytesIO(content)
+    with zipfile.ZipFile(stream, "a", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("labels.txt", b"a\nb\n" + b"\n" * (64 << 20))
+    content = bytearray(stream.getvalue())
+    place = content.rindex(b"PK\1\2") + 24
+    content[place : place + 4] = (4).to_bytes(4, "little")
+    tracemalloc.start()
+    try:
+        assert labels_from_archive(bytes(content), 2) is None
+        assert tracemalloc.get_traced_memory()[1] < 8 << 20
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.shared

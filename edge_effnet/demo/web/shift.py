@@ -8,6 +8,7 @@ References:
 from __future__ import annotations
 
 import io
+import math
 import struct
 import zipfile
 from typing import Any, Final
@@ -99,9 +100,10 @@ def _shifted(graph: Any, index: int, source: str) -> int:
     """Add the uint8 twin of a tensor and return its index."""
     given = graph.tensors[index]
     found = given.quantization
-    if found is None or found.scale is None or len(found.scale) != 1:
+    if found is None or found.scale is None or len(found.scale) != 1 or not 0 < found.scale[0] < math.inf:
         raise DataError(
-            "an int8 tensor at the model's border has not one scale", got=f"{source}: {_text(given.name)}"
+            "an int8 tensor at the model's border has not one usable scale",
+            got=f"{source}: {_text(given.name)}",
         )
     points = found.zeroPoint
     quantization = tfl.QuantizationParametersT()
@@ -147,7 +149,9 @@ def _with_archive(model: bytes, original: bytes) -> bytes:
                 return model
             for entry in given.infolist():
                 copy = zipfile.ZipInfo(entry.filename, entry.date_time)
-                archive.writestr(copy, given.read(entry), compress_type=zipfile.ZIP_DEFLATED)
+                with given.open(entry) as stream:  # to the size that is claimed, however much is packed
+                    content = stream.read(entry.file_size + 1)
+                archive.writestr(copy, content, compress_type=zipfile.ZIP_DEFLATED)
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, RuntimeError):
         return model  # what follows the flatbuffer is no archive: the contract is in the metadata too
     return buffer.getvalue()

@@ -40,7 +40,7 @@ function entries(/** @type {Uint8Array} */ bytes, /** @type {DataView} */ view) 
 async function content(/** @type {Uint8Array} */ bytes, /** @type {DataView} */ view, /** @type {Entry} */ entry) {
   const start = entry.at + 30 + view.getUint16(entry.at + 26, true) + view.getUint16(entry.at + 28, true);
   const packed = bytes.subarray(start, start + entry.packedSize);
-  return entry.method === DEFLATED ? unpacked(packed, "deflate-raw") : packed;
+  return entry.method === DEFLATED ? unpacked(packed, "deflate-raw", MAX_LABELS_BYTES) : packed;
 }
 
 /**

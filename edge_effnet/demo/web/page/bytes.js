@@ -12,16 +12,32 @@ export function base64FromBytes(bytes) {
   return btoa(text);
 }
 
+/** Of one packed part; the input of a model of 4,096 px in float32 is 201 MB. */
+const MAX_UNPACKED_BYTES = 256 << 20;
+
 /**
  * Unpack zlib (`deflate`) or bare deflate (`deflate-raw`).
  *
  * @param {Uint8Array} packed
  * @param {CompressionFormat} format
+ * @param {number} [most] bytes; nothing beyond them is unpacked
  * @returns {Promise<Uint8Array>}
+ * @throws {RangeError} there are more
  */
-export async function unpacked(packed, format) {
-  const stream = new Blob([/** @type {BlobPart} */ (packed)]).stream().pipeThrough(new DecompressionStream(format));
-  return new Uint8Array(await new Response(stream).arrayBuffer());
+export async function unpacked(packed, format, most = MAX_UNPACKED_BYTES) {
+  const reader = new Blob([/** @type {BlobPart} */ (packed)]).stream().pipeThrough(new DecompressionStream(format)).getReader();
+  /** @type {BlobPart[]} */
+  const pieces = [];
+  let size = 0;
+  for (let next = await reader.read(); !next.done; next = await reader.read()) {
+    size += next.value.length;
+    if (size > most) {
+      await reader.cancel();
+      throw new RangeError(`more than ${most} bytes when unpacked`);
+    }
+    pieces.push(next.value);
+  }
+  return new Uint8Array(await new Blob(pieces).arrayBuffer());
 }
 
 /**
