@@ -18,6 +18,7 @@ from edge_effnet.inspect.declared import CONTRACT_NAME
 from edge_effnet.model_contract import find_contract, labels_from_archive, preprocessing_of_model
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from edge_effnet.inspect import Model, Tensor
@@ -27,6 +28,8 @@ __all__ = ["SCHEMA_VERSION", "ServedModel", "served_model"]
 SCHEMA_VERSION: Final = 1
 _INPUTS: Final = ("INT8", "UINT8", "FLOAT32")
 _MAX_BYTES: Final = 512 << 20
+_MAX_CLASSES: Final = 100_000
+"""ImageNet-21k has 21,841; more is a damaged file, and would fill the browser's memory."""
 
 
 @dataclass(frozen=True)
@@ -168,10 +171,26 @@ def _checked(model: Model, path: Path) -> tuple[Tensor, Tensor]:
             got=f"{pixels.name} {list(pixels.shape)}",
             allowed="[1, height, width, 3]",
         )
+    _check_outputs(outputs)
+    return pixels, scores
+
+
+def _check_outputs(outputs: Sequence[Tensor]) -> None:
+    """Refuse what is not a row of class scores, with or without a feature map behind it."""
+    scores = outputs[0]
     if not scores.shape or scores.elements != scores.shape[-1] or scores.shape[-1] < 2:
         raise DataError(
             "the model's output is not one row of class scores",
             got=f"{scores.name} {list(scores.shape)}",
             allowed="[1, classes]",
         )
-    return pixels, scores
+    if scores.shape[-1] > _MAX_CLASSES:
+        raise DataError(
+            "the model claims too many classes", got=scores.shape[-1], allowed=f"{_MAX_CLASSES:,}"
+        )
+    if len(outputs) > 2 or any(len(more.shape) != 4 for more in outputs[1:]):
+        raise DataError(
+            "the model gives more than class scores and a feature map",
+            got=", ".join(str(list(tensor.shape)) for tensor in outputs),
+            allowed="[1, classes], and with `convert --with-features` [1, height, width, channels]",
+        )

@@ -251,6 +251,13 @@ def test_labels_in_the_archive_behind_a_model_are_found(tmp_path: Path) -> None:
                 archive.writestr("labels.txt", text)
             files[path.name] = path.read_bytes()
     files["none"] = content
+    path.write_bytes(content)
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("labels.txt", b"a\nb\nc\n" + b"\n" * (8 << 20))
+    bomb = bytearray(path.read_bytes())
+    size = bomb.rindex(b"PK\1\2") + 24  # what the directory says of it, not what is packed
+    bomb[size : size + 4] = (6).to_bytes(4, "little")
+    files["bomb"] = bytes(bomb)
     files["damaged"] = files["three8"][:-30] + b"x" * 8 + files["three8"][-22:]
     found = _ask(
         tmp_path, *({"task": "labels", "file": _base64(one), "outputs": 3} for one in files.values())
@@ -258,6 +265,17 @@ def test_labels_in_the_archive_behind_a_model_are_found(tmp_path: Path) -> None:
     wanted = [labels_from_archive(one, 3) for one in files.values()]
     assert [answer and tuple(answer) for answer in found] == wanted
     assert wanted[:2] == [("a", "b b", "c")] * 2
+
+
+def test_more_classes_than_any_model_has_are_refused(tmp_path: Path) -> None:
+    """A name for each of them would fill the worker's memory; what the server refuses may come from elsewhere."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    content = bytearray(colour_classifier(io="uint8").to_bytes())
+    shape = schema.Model.GetRootAs(content, 0).Subgraphs(0).Tensors(2).ShapeAsNumpy()  # a view of the bytes
+    shape[1] = 100_001
+    (answer,) = _ask(tmp_path, {"task": "facts", "file": _base64(bytes(content))})
+    assert "claims 100001 classes" in answer["error"]
 
 
 def _with_features(weights: np.ndarray) -> bytes:

@@ -226,6 +226,22 @@ def _no_scale(model: Any) -> None:
     model.subgraphs[0].tensors[2].quantization = None
 
 
+def _bad_scale(model: Any) -> None:
+    model.subgraphs[0].tensors[2].quantization.scale = np.array([np.nan], np.float32)
+
+
+def _countless(model: Any) -> None:
+    model.subgraphs[0].tensors[2].shape = np.array([1, 1 << 30], np.int32)
+
+
+def _two_rows(model: Any) -> None:
+    model.subgraphs[0].outputs = [2, 2]
+
+
+def _three_outputs(model: Any) -> None:
+    model.subgraphs[0].outputs = [2, 0, 0]
+
+
 def _compiled(model: Any) -> None:
     code = model.operatorCodes[0]
     code.builtinCode = code.deprecatedBuiltinCode = tfl.BuiltinOperator.CUSTOM
@@ -239,7 +255,8 @@ def _compiled(model: Any) -> None:
     [
         (_dynamic, "an open dimension"), (_as_int16, "none that a browser takes"), (_grey, "not one RGB image"),
         (_wide, "not square"), (_batch, "not one RGB image"), (_picture_out, "not one row of class scores"),
-        (_no_output, "no image classifier"), (_no_scale, "has not one scale"), (_compiled, "operators that no browser has"),
+        (_no_output, "no image classifier"), (_no_scale, "has not one usable scale"), (_bad_scale, "has not one usable scale"), (_countless, "too many classes"),
+        (_two_rows, "more than class scores"), (_three_outputs, "more than class scores"), (_compiled, "operators that no browser has"),
     ],
 )  # fmt: skip
 def test_what_cannot_run_is_refused_with_the_reason(

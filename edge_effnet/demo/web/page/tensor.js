@@ -18,6 +18,8 @@ import { ModelError } from "./flatbuffer.js";
 const DTYPES = { UINT8: "uint8", FLOAT32: "float32" };
 const WRAP = "serve it with `edge-effnet demo web`, which gives int8 models a uint8 interface";
 const ALLOWED = "the page runs image classifiers: one picture (1, side, side, 3) in, one row of scores (1, classes) out";
+/** As `edge_effnet/demo/web/model.py`; ImageNet-21k has 21,841. */
+const MAX_CLASSES = 100_000;
 
 /** @returns {Spec} */
 function specOf(/** @type {import("./tflite.js").Tensor} */ tensor, /** @type {number} */ index, /** @type {string} */ what) {
@@ -56,6 +58,8 @@ export function specsOfModel(model) {
   if (!isRow || outputs.length > 2 || (features !== undefined && features.shape.length !== 4)) {
     throw new ModelError(`the model gives ${shapeText(outputs)}; ${ALLOWED}`);
   }
+  const classes = scores.shape[scores.shape.length - 1];
+  if (classes > MAX_CLASSES) throw new ModelError(`the model claims ${classes} classes; at most ${MAX_CLASSES} are shown`);
   return {
     input: specOf(inputs[0], 0, "input"),
     scores: specOf(scores, 0, "output"),
