@@ -66,7 +66,7 @@ class Cam private constructor(val features: Int, val spec: TensorSpec, private v
                 ?: throw ModelException("the contract's feature map is output ${explain.featuresOutput}; the model has ${outputs.size}")
             val weights = reader.constant(explain.weights)
                 ?: throw ModelException("the model has no constant tensor \"${explain.weights}\", which the contract names")
-            val channels = features.shape.last()
+            val channels = features.shape.lastOrNull()
             val classes = outputs[0].shape.last()
             val spec = weights.spec
             val fits = features.shape.size == 4 && features.shape[0] == 1 && features.scales.size <= 1 &&

@@ -130,6 +130,20 @@ class ModelTest {
         assertTrue("cam2" in model.camReason!!)
     }
 
+    /** A feature map that is no map, of no axis even, is refused in words. */
+    @Test
+    fun aFeatureMapWithoutAxesIsRefused() {
+        val bytes = Golden.bytes("cam.tflite")
+        fun place(vararg numbers: Int): Int {
+            val wanted = ByteBuffer.allocate(12).order(java.nio.ByteOrder.LITTLE_ENDIAN).apply { numbers.forEach(::putInt) }.array()
+            return (0..bytes.size - 12).last { bytes.copyOfRange(it, it + 12).contentEquals(wanted) }
+        }
+        bytes[place(2, 4, 0) + 8] = 1 // the outputs: the pooled features in place of the map
+        bytes[place(2, 1, 3)] = 0 // the shape of them
+        val fault = assertThrows(ModelException::class.java) { Model.read(ByteBuffer.wrap(bytes)) }
+        assertTrue(fault.message, "feature map" in fault.message!!)
+    }
+
     /** A model without meaning says so. */
     @Test
     fun randomWeightsAreSaid() {

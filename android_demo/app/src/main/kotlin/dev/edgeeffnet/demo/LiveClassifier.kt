@@ -62,10 +62,9 @@ class LiveClassifier(private val loaded: LoadedModel, private val show: (LiveRes
      * @throws EngineException if the engine fails.
      */
     fun look(frames: LatestFrame<CameraFrame>) {
-        val running = engine ?: return
-        val frame = frames.take() ?: return
+        val frame = frames.take() ?: return // without an engine too: nobody is woken while one waits
         try {
-            look(running, frame)
+            engine?.let { look(it, frame) }
         } finally {
             frames.giveBack(frame)
         }

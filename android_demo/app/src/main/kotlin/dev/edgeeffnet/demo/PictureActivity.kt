@@ -100,7 +100,8 @@ class PictureActivity : Activity() {
             val outputs = engine.run(input)
             val done = System.nanoTime()
             val top = TopK.of(Scores(model).of(outputs[0]), model.labels, LiveClassifier.SHOWN)
-            val heat = model.cam?.let { cam -> Heat.bitmap(cam.of(outputs[cam.features], top[0].index), cam.width, cam.height) }
+            val cam = model.cam?.takeIf { top.isNotEmpty() } // answers that are no numbers have no likeliest class
+            val heat = cam?.let { Heat.bitmap(it.of(outputs[it.features], top[0].index), it.width, it.height) }
             val size = PixelSize(picture.pixels.width, picture.pixels.height)
             val smaller = if (picture.reduction == 1) "" else getString(R.string.decoded_smaller, picture.reduction)
             val words = getString(

@@ -161,6 +161,20 @@ class CameraActivityTest {
         assertEquals(EngineChoice.DEFAULT, Settings(screen).engine)
     }
 
+    /** Where no engine starts, frames come and go; they are looked at again as soon as another engine is chosen. */
+    @Test
+    fun framesAreLookedAtAgainWithAnotherEngine() {
+        val feed = startWithCamera()
+        val inference = Screens.part<Inference>(screen, "inference")
+        Screens.runtime.broken.addAll(listOf(EngineChoice.XNNPACK_1, EngineChoice.DEFAULT))
+        inference.use(EngineChoice.XNNPACK_1)
+        feed.frames.offer(Screens::fill)
+        inference.look(feed.frames)
+        inference.use(EngineChoice.XNNPACK_2)
+        Screens.await("another engine") { "2 threads" in Screens.text(screen, R.id.what_runs) }
+        assertTrue("the next frame wakes it", feed.frames.offer(Screens::fill))
+    }
+
     /** Without a feature map the switch cannot be used, and the reason stands beside it. */
     @Test
     @Config(sdk = [24, 34])
