@@ -101,5 +101,5 @@ class Preprocessing:
             )
         try:
             return cls(int(record["resolution_px"]), float(record["crop_fraction"]), str(record["resample"]))
-        except (KeyError, TypeError, ValueError, UsageError) as error:
+        except (KeyError, TypeError, OverflowError, ValueError, UsageError) as error:
             raise DataError("the preprocessing record is unusable", got=str(error)) from error

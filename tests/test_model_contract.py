@@ -87,6 +87,7 @@ def test_the_contract_inside_wins(tmp_path: Path) -> None:
         b'{"preprocessing": {"resolution_px": "many"}}',
         b'{"preprocessing": {"schema": "other/9", "resolution_px": 3}}',
         b"[" * 100_000,
+        b'{"preprocessing": {"resolution_px": 1e400, "crop_fraction": 0.5, "resample": "bicubic"}}',
     ],
 )
 def test_a_contract_that_cannot_be_understood_is_an_error(tmp_path: Path, text: bytes) -> None:
