@@ -74,6 +74,13 @@ class AndroidRequest:
             check_output(self.output, force=self.force)
         if self.project is not None:
             check_project(self.project, force=self.force)
+            self._keep_files_out_of(self.project.resolve())
+
+    def _keep_files_out_of(self, project: Path) -> None:
+        """Refuse files that would go with the older project that the new one replaces."""
+        for path in (self.model, self.output, self.keystore, self.password_file, self.base):
+            if path is not None and path.resolve().is_relative_to(project):
+                raise UsageError("this file lies in the project's folder, which is replaced", got=path)
 
 
 def run_android(

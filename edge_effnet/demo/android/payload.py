@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from edge_effnet.activation_map import activation_map_of_model
 from edge_effnet.artifacts import sha256_of_bytes
 from edge_effnet.errors import DataError
 from edge_effnet.inspect import read_model_bytes
@@ -97,6 +98,8 @@ def read_payload(path: Path) -> Payload:
     pixels, classes = _checked(graph, path)
     contract = find_contract(path, content, graph.metadata)
     preprocessing, notes = preprocessing_of_model(path, pixels.shape, pixels.dtype, contract)
+    if contract is not None and contract.explain is not None:
+        activation_map_of_model(graph, contract.explain)
     labels = (contract and contract.labels) or labels_from_archive(content, classes)
     if labels is not None and len(labels) != classes:
         raise DataError("the labels do not fit the model", got=f"{len(labels)} labels, {classes} outputs")

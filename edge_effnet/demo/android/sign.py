@@ -22,6 +22,9 @@ __all__ = ["Signature", "sign", "verify"]
 _WORDS: Final = {
     "password was incorrect": "the password is not that of the keystore",
     "does not contain a key": "the keystore has no key of that alias",
+    "does not contain key entries": "the keystore has certificates alone and no key",
+    "Failed to read Key ": "the key has a password of its own: give it the keystore's with `keytool -keypasswd`",
+    "Failed to read Keystore password": "the keystore's password cannot be read: is its file empty?",
     "contains multiple key entries": "the keystore has several keys: name one with --ks-alias",
     "SignerParams.loadKeyStoreFromFile": "the file is no keystore, or one of a kind that Java does not read",
 }

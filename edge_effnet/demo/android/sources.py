@@ -68,8 +68,12 @@ def check_project(folder: Path, *, force: bool) -> None:
 
     Raises:
         OutputExistsError: The folder holds something and ``force`` is false.
-        UsageError: It holds something that is no such project, or its parent does not exist.
+        UsageError: It holds something that is no such project, it is where the user is, or its parent does not exist.
     """
+    if Path.cwd().is_relative_to(
+        folder.resolve()
+    ):  # the finished one takes its place, and the user's would be gone
+        raise UsageError("the project's place is the folder you are in", got=folder, hint="cd .. first")
     if folder.is_dir() and any(folder.iterdir()):
         if not force:
             raise OutputExistsError(folder)

@@ -144,11 +144,25 @@ def test_an_output_that_exists_is_kept(
     assert zipfile.is_zipfile(tmp_path / "app.apk")
 
 
+@pytest.mark.parametrize("option", ["model", "output", "keystore", "password_file", "base"])
+def test_no_file_of_the_users_goes_with_the_project_that_is_replaced(tmp_path: Path, option: str) -> None:
+    """--force replaces the folder with everything in it: not the model that was asked for, nor the APK just written."""
+    project = tmp_path / "project"
+    project.mkdir()
+    options: dict[str, Any] = {name: tmp_path / name for name in ("model", "keystore")}
+    options[option] = project / "mine.apk"
+    with pytest.raises(UsageError, match="lies in the project's folder"):
+        AndroidRequest(**options, project=project)
+
+
 @pytest.mark.parametrize(
     ("told", "error", "complaint"),
     [
         (b"keystore password was incorrect", UsageError, "not that of the keystore"),
         (b'entry "x" does not contain a key', UsageError, "no key of that alias"),
+        (b"x.p12 does not contain key entries", UsageError, "certificates alone"),
+        (b'Failed to read Key "x" password for signer #1: standard input closed', UsageError, "keypasswd"),
+        (b"Failed to read Keystore password for signer #1 : end of file", UsageError, "is its file empty"),
         (
             b"java.io.EOFException\n\tat x.SignerParams.loadKeyStoreFromFile(SignerParams.java:362)",
             UsageError,

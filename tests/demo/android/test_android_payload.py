@@ -97,6 +97,12 @@ def _other_labels(sketch: Any) -> None:
     sketch.add_metadata("edge_effnet_contract", b'{"labels": ["one", "two"]}')
 
 
+def _map_that_is_not_there(sketch: Any) -> None:
+    sketch.add_metadata(
+        "edge_effnet_contract", b'{"explain": {"method": "cam", "features_output": 1, "weights": "none"}}'
+    )
+
+
 def _broken_contract(sketch: Any) -> None:
     sketch.add_metadata("edge_effnet_contract", b"{")
 
@@ -112,6 +118,7 @@ def _broken_contract(sketch: Any) -> None:
         (_map_as_output, "not one row of class scores"),
         (_foreign_operator, "phone lacks"),
         (_other_labels, "labels do not fit"),
+        (_map_that_is_not_there, "explain.weights is no tensor"),
         (_broken_contract, "not JSON"),
     ],
 )

@@ -100,6 +100,18 @@ def test_an_empty_folder_is_taken_and_an_older_project_replaced(sources: Path, t
     assert (place / "app/src/main/assets/model.tflite").read_bytes() == b"new"
 
 
+def test_the_folder_that_the_user_is_in_is_not_replaced(
+    sources: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A shell whose folder was renamed away stands nowhere."""
+    place = tmp_path / "place"
+    (place / "inner").mkdir(parents=True)
+    monkeypatch.chdir(place / "inner")
+    for folder in (Path(), Path("..")):
+        with pytest.raises(UsageError, match="you are in"):
+            write_project(sources, folder, ASSETS, force=True)
+
+
 def test_a_full_disk_leaves_what_was_there(
     sources: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
