@@ -132,6 +132,41 @@ def test_a_camera_that_goes_away_is_explained_and_comes_back(seeing: browser.Bro
     live_page.wait_frames(seeing, 3)
 
 
+_SLOW_CAMERA = """(() => {
+  const devices = navigator.mediaDevices, ask = devices.getUserMedia.bind(devices);
+  window.streams = [];
+  devices.getUserMedia = async (wanted) => {
+    const stream = await ask(wanted);
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    streams.push(stream);
+    return stream;
+  };
+})()"""
+_LIVE = "streams.filter((stream) => stream.active).length"
+
+
+def test_the_last_choice_counts_and_no_camera_stays_on(
+    seeing: browser.Browser, site: Site, tmp_path: Path
+) -> None:
+    """The button pressed twice, then a picture opened while the camera is still being asked for."""
+    _permit(seeing, site, "granted")
+    _open(seeing, site)
+    live_page.wait_frames(seeing, 1)
+    seeing.run(_SLOW_CAMERA)
+    _start_camera(seeing)
+    _start_camera(seeing)
+    live_page.wait(lambda: seeing.run("streams.length") == 2, "both cameras open")
+    live_page.wait_frames(seeing, 3)
+    assert (seeing.run(_LIVE), live_page.notice(seeing)) == (1, "")
+    _start_camera(seeing)
+    live_page.choose_file(seeing, _picture(tmp_path / "green.png", (20, 190, 40)))
+    _wait_label(seeing, "green")
+    live_page.wait(lambda: seeing.run("streams.length") == 3, "the camera opens too late")
+    live_page.wait(lambda: seeing.run(_LIVE) == 0, "the camera is let go of")
+    assert seeing.run("edgeEffnet.state.source") == "picture"
+    assert live_page.text(seeing, "source").startswith("green.png")
+
+
 def test_every_word_of_the_browser_about_a_camera_has_an_explanation(
     seeing: browser.Browser, site: Site
 ) -> None:

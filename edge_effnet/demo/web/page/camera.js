@@ -75,10 +75,14 @@ export async function play(video, from) {
   }
 }
 
+/** End a camera's stream. @param {MediaStream} stream */
+export function stop(stream) {
+  stream.getTracks().forEach((track) => track.stop());
+}
+
 /** Let go of what a video element shows; a camera's light goes out. @param {HTMLVideoElement} video */
 export function release(video) {
-  const stream = video.srcObject;
-  if (stream instanceof MediaStream) stream.getTracks().forEach((track) => track.stop());
+  if (video.srcObject instanceof MediaStream) stop(video.srcObject);
   video.srcObject = null;
   if (video.src) {
     URL.revokeObjectURL(video.src);

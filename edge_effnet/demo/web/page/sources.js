@@ -1,7 +1,7 @@
 // From a choice of the user to pictures on the stage.
 
 import { changed, enter, fail, input, looper, state, video } from "./app.js";
-import { listCameras, openCamera, openPicture, play, release } from "./camera.js";
+import { listCameras, openCamera, openPicture, play, release, stop } from "./camera.js";
 import { PageError } from "./errors.js";
 import { hideError, part, showCameras } from "./view.js";
 
@@ -11,6 +11,17 @@ const still = /** @type {HTMLCanvasElement} */ (part("still"));
 const camera = { deviceId: "", facing: /** @type {string} */ ("") };
 /** @type {Blob | null} */
 let picture = null;
+let choices = 0;
+
+/** A choice of the user ends the one before: what that still waits for is not shown. @returns {() => boolean} whether it is the newest */
+function newChoice() {
+  choices += 1;
+  const mine = choices;
+  picture = null;
+  hideError();
+  release(video);
+  return () => mine === choices;
+}
 
 async function setMirror(/** @type {boolean} */ isMirror) {
   input("mirror").checked = isMirror;
@@ -19,18 +30,21 @@ async function setMirror(/** @type {boolean} */ isMirror) {
 
 /** Show a camera. @param {Choice} choice */
 export async function useCamera(choice) {
-  hideError();
+  const isNewest = newChoice();
   part("source").textContent = "Waiting for the camera: the browser may ask for your permission.";
-  release(video);
   try {
     const { stream, label, deviceId, facing } = await openCamera(choice);
+    if (!isNewest()) return stop(stream);
     watchTrack(stream.getVideoTracks()[0], choice);
     await enter("camera", label);
-    await setMirror(facing === "user");
+    if (isNewest()) await setMirror(facing === "user");
+    if (!isNewest()) return stop(stream);
     await play(video, stream);
     Object.assign(camera, { deviceId, facing });
     await showDevices();
   } catch (error) {
+    if (!isNewest()) return;
+    release(video);
     await enter("none", "No picture yet.");
     fail(error, () => void useCamera(choice));
   }
@@ -62,27 +76,29 @@ export async function showDevices() {
 
 /** Show a picture or a film. @param {File} file */
 export async function useFile(file) {
-  hideError();
-  release(video);
-  picture = null;
+  const isNewest = newChoice();
   try {
-    await (file.type.startsWith("video/") ? useFilm(file) : usePicture(file));
+    await (file.type.startsWith("video/") ? useFilm(file, isNewest) : usePicture(file, isNewest));
   } catch (error) {
+    if (!isNewest()) return;
+    release(video);
     await enter("none", "No picture yet.");
     fail(error, null);
   }
 }
 
-async function useFilm(/** @type {File} */ file) {
+async function useFilm(/** @type {File} */ file, /** @type {() => boolean} */ isNewest) {
   await enter("film", file.name);
-  await setMirror(false);
-  await play(video, file);
+  if (isNewest()) await setMirror(false);
+  if (isNewest()) await play(video, file);
 }
 
-async function usePicture(/** @type {File} */ file) {
+async function usePicture(/** @type {File} */ file, /** @type {() => boolean} */ isNewest) {
   const shown = await openPicture(file);
+  if (!isNewest()) return shown.close();
   await enter("picture", `${file.name}, ${shown.width} x ${shown.height} px`);
-  await setMirror(false);
+  if (isNewest()) await setMirror(false);
+  if (!isNewest()) return shown.close();
   Object.assign(still, { width: shown.width, height: shown.height });
   part("stage").style.setProperty("--aspect", String(shown.width / shown.height));
   still.getContext("2d")?.drawImage(shown, 0, 0);
