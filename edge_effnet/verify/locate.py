@@ -95,12 +95,13 @@ class _Search:
                 self._own[kind] = OwnNoise(quantized, subject.factors, known)
 
     def _is_known(self, names: Sequence[str], shapes: Mapping[str, tuple[int, ...]]) -> bool:
-        """Return whether the float network has everything that goes into a group and what comes out of it."""
+        """Return whether the float network has everything that goes into a group and what comes out of it; a border has nothing in it."""
         assert self._rebuilt is not None  # noqa: S101 - the caller has looked
         graph = self._rebuilt.quantized.graph
         inside = {graph.input_name, *names}
         reads = {name for node in graph.nodes if node.name in inside for name in node.inputs} - inside
-        return all(shapes.get(name) == graph.shapes[name] for name in (*reads, names[-1]))
+        results = (*reads, *names[-1:])
+        return bool(names) and all(shapes.get(name) == graph.shapes[name] for name in results)
 
     def add(self, exact: LocalModel, given: LocalModel, picture: npt.NDArray[np.uint8]) -> None:
         """Count the picture that both models have just run on."""

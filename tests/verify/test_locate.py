@@ -140,6 +140,13 @@ def _with_outliers() -> Graph:
     return replace(graph, nodes=tuple(nodes.values()))
 
 
+def test_borders_that_both_files_have_are_no_layers_to_rebuild(bench: Bench) -> None:
+    """Two files with uint8 borders share names of which the rebuilt network, int8 throughout, has no operator."""
+    path = bench.int8(io="uint8")
+    found = verify(path, path, bench.images, engines=["xnnpack"], layer_images=3)
+    assert found.located.first_divergence is None
+
+
 def test_files_without_a_common_name_have_no_layers_and_a_note(bench: Bench) -> None:
     """The engines are compared all the same."""
 
