@@ -130,7 +130,7 @@ def golden_vectors(
 ) -> list[dict[str, Any]]:
     """Return picture bytes -> input tensor -> output tensor, for readers in any language to be tested against.
 
-    Tensors are little-endian, row-major, zlib-compressed and base64; ``input_sha256`` is of the raw bytes. ``map`` is
+    Tensors are little-endian, row-major, zlib-compressed and base64; ``input_sha256`` is of the raw bytes. ``map_zlib_base64`` is
     the class activation map of the top-1 as it is shown, ``(height, width) float32``, for a model that gives one.
     """
     vectors = []

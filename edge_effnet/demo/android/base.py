@@ -123,7 +123,7 @@ def _build(sources: Path, out: Path, reporter: Reporter, runner: Runner) -> None
     """Build the APK in a copy of the sources: the folder they are in may be read-only, or another build may be running there."""
     reporter.note(
         "warning",
-        "the app is built once, about a minute; it needs Java 17, Maven, aapt2, zipalign, zip, unzip, python3, and fetches 360 MB"
+        "the app is built once, about half a minute; it needs Java 17, Maven, aapt2, zipalign, zip, unzip, python3, and fetches 360 MB"
         " the first time (android_demo/tools/fetch.sh)",
     )
     out.parent.mkdir(parents=True, exist_ok=True)
